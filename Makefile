@@ -1,0 +1,87 @@
+# Every task of the project: `make` lists them. Each installs what it needs, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard wsgi.py)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- use
+
+.PHONY: install
+install: .venv/.runtime ## install the receiver into .venv, from hashed pins
+
+.PHONY: run
+run: .venv/.runtime ## serve: callback, admin and worker
+	@exec $(BIN)/receiver serve
+
+# --- develop
+
+.PHONY: test
+test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/.dev ## check style, format and which package imports which
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: .venv/.dev ## mend style and format
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: types
+types: .venv/.bench ## check types, strictly
+	@$(BIN)/mypy $(CODE)
+
+.PHONY: bench
+bench: .venv/.bench ## measure the receive path against its budget
+	@$(BIN)/python -m bench
+
+.PHONY: accuracy
+accuracy: .venv/.bench ## measure how often the charset is decided rightly
+	@$(BIN)/python -m bench.accuracy
+
+.PHONY: lock
+lock: .venv/.uv ## pin every dependency anew (ARGS=--upgrade for newer versions)
+	@$(foreach name,$(LOCKS),$(COMPILE) $(or $(wildcard requirements/$(name).in),pyproject.toml) -o requirements/$(name).txt &&) true
+
+.PHONY: clean
+clean: ## remove .venv, caches and builds; var/ stays
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find receiver migrations tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- how it gets there: each stamp is as new as the pins that it stands for
+
+LOCKS := uv build runtime dev bench
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(ARGS)
+
+.venv/.uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "The receiver needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/.runtime: .venv/.uv requirements/build.txt requirements/runtime.txt pyproject.toml
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.bench: .venv/.dev requirements/bench.txt
+	@$(INSTALL) --require-hashes --no-build-isolation-package snownlp -r requirements/bench.txt
+	@touch $@

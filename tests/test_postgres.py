@@ -1,0 +1,56 @@
+"""The PostgreSQL of the tests is real: it keeps what was committed, even over a crash."""
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.postgres import Postgres, conninfo, create_database
+
+
+def test_it_answers_on_tcp_with_durable_settings(postgres: Postgres) -> None:
+    with psycopg.connect(conninfo(postgres.url)) as connection:
+        settings = connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)",
+            [["fsync", "synchronous_commit", "max_connections", "server_encoding"]],
+        ).fetchall()
+    assert dict(settings) == {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "max_connections": "100",
+        "server_encoding": "UTF8",
+    }
+
+
+def test_committed_rows_survive_an_immediate_stop(postgres: Postgres) -> None:
+    url = conninfo(postgres.create_database())
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE reply (text text)")
+        connection.execute("INSERT INTO reply VALUES ('退订')")
+
+    postgres.stop("immediate")
+    assert not postgres.running
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
+
+    postgres.start()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT text FROM reply").fetchall() == [("退订",)]
+
+
+def test_restart_keeps_the_url(postgres: Postgres) -> None:
+    before = postgres.url
+    postgres.restart()
+    assert postgres.url == before
+    psycopg.connect(conninfo(postgres.url)).close()
+
+
+def test_databases_made_on_one_server_are_apart(postgres: Postgres) -> None:
+    assert create_database(postgres.url) != postgres.create_database()
+
+
+def test_each_engine_gives_an_empty_database(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE reply (text text)"))
+        assert connection.execute(text("SELECT count(*) FROM reply")).scalar_one() == 0
+    engine.dispose()
