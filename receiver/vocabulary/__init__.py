@@ -1,0 +1,27 @@
+"""The words everything else speaks: values and pure rules, with no I/O and nothing of ours imported."""
+
+from .charset import Charset, Decoded, decode
+from .identity import mask, phone_identity
+from .ids import earliest_id, new_id
+from .reply import Delivery, Kind, Origin, Quarantined, Reason, Reply, Undeliverable
+from .unsubscribe import MANDATORY_KEYWORD, is_unsubscribe, keyword_set
+
+__all__ = [
+    "MANDATORY_KEYWORD",
+    "Charset",
+    "Decoded",
+    "Delivery",
+    "Kind",
+    "Origin",
+    "Quarantined",
+    "Reason",
+    "Reply",
+    "Undeliverable",
+    "decode",
+    "earliest_id",
+    "is_unsubscribe",
+    "keyword_set",
+    "mask",
+    "new_id",
+    "phone_identity",
+]

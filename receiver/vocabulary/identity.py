@@ -1,0 +1,60 @@
+"""Who a phone number is: every written form of one number is one subscriber, by E.164 (protocol.md §9)."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# A mainland mobile in any of its forms, with or without 86, 0086, +86 or the trunk 0. The library below would agree,
+# at fifty times the cost; it also knows no number range before its metadata does.
+_CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?0?(1[3-9][0-9]{9})")
+_SEPARATORS = str.maketrans(
+    "", "", " -()./\t\u00a0\u200b\u200e\u200f\u2010\u2011\u2012\u2013\u2014\u202c\u202d\u3000\ufeff"
+)
+_DIGITS = re.compile(r"\+?[0-9]{5,20}")
+_INTERNATIONAL_WITHOUT_PLUS = re.compile(r"[2-9][0-9]{9,14}")
+
+
+def phone_identity(written: str, region: str = "CN") -> str | None:
+    """The E.164 form (``+8613912345678``) of a phone number written in any way, or None where it is none.
+
+    ``region`` (ISO 3166 alpha-2) is whose numbers may come without a country code. Short codes, letters and
+    impossible numbers are no phones. Never matches on trailing digits.
+    """
+    compact = written.translate(_SEPARATORS)
+    if not compact.isascii():
+        compact = unicodedata.normalize("NFKC", compact).translate(_SEPARATORS)
+    if region == "CN" and (mobile := _CHINESE_MOBILE.fullmatch(compact)):
+        return "+86" + mobile[1]
+    if not _DIGITS.fullmatch(compact):
+        return None
+    return _by_numbering_plan(compact, region)
+
+
+def mask(phone: str) -> str:
+    """A number as people see it who don't need it whole: ``+86139****5678``. The one place that masks."""
+    if len(phone) >= 11:
+        return f"{phone[:-8]}****{phone[-4:]}"
+    visible = len(phone) // 3
+    return phone[:visible] + "*" * (len(phone) - 2 * visible) + phone[len(phone) - visible :]
+
+
+@lru_cache(maxsize=4096)
+def _by_numbering_plan(compact: str, region: str) -> str | None:
+    import phonenumbers  # 10 MB and 50 ms that a process which sees only Chinese mobiles never pays
+
+    def valid(number: str, country: str | None) -> str | None:
+        try:
+            parsed = phonenumbers.parse(number, country)
+        except phonenumbers.NumberParseException:
+            return None
+        if not phonenumbers.is_valid_number(parsed):
+            return None
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+    if compact.startswith("00"):
+        compact = "+" + compact[2:]
+    identity = valid(compact, region)
+    if identity is None and _INTERNATIONAL_WITHOUT_PLUS.fullmatch(compact):
+        # +85298765432 after a gateway that drops the plus. Not for 1…: the service numbers begin so.
+        identity = valid("+" + compact, None)
+    return identity
