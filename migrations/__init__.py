@@ -1,0 +1,1 @@
+"""The schema's history: numbered steps, each reversible (run by ``receiver db``)."""

@@ -1,0 +1,177 @@
+"""Settings: environment variables RECEIVER_…, or the same names in .env, validated before anything starts."""
+
+import difflib
+import os
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from receiver.vocabulary import MANDATORY_KEYWORD, Charset
+
+PREFIX = "RECEIVER_"
+# Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
+_SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN")
+
+
+class ConfigurationError(Exception):
+    """Settings that can't be used; the message has a line for each, saying what to do."""
+
+
+def _split(value: Any) -> Any:
+    return [item for part in value.split(",") if (item := part.strip())] if isinstance(value, str) else value
+
+
+def _network(value: Any) -> Any:
+    try:
+        return ip_network(value, strict=False)
+    except ValueError:
+        message = f"{value!r} is no address or network; write for example 203.81.21.34 or 203.81.21.0/24"
+        raise ValueError(message) from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Networks = Annotated[list[Network], NoDecode, BeforeValidator(_split)]
+Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default; each is an environment variable with the prefix ``RECEIVER_``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: str = Field(
+        "", description="SQLite by default; postgresql+psycopg://user:password@host/name in production"
+    )
+    data_dir: Path = Field(Path("var"), description="folder of the SQLite database")
+    callback_bind: str = Field("0.0.0.0:8000", description="host:port where the gateway's requests come in")
+    admin_bind: str = Field("127.0.0.1:8001", description="host:port of the status page")
+    callback_path: str = Field("/recv.asp", description="path that the gateway requests")
+    callback_token: SecretStr | None = Field(
+        None, description="secret that the gateway must send as ?token= or as /<token>/recv.asp"
+    )
+    allowed_sources: Networks = Field(
+        ["127.0.0.0/8", "::1"],
+        validate_default=True,
+        description="addresses or networks that may call the callback, comma-separated",
+    )
+    trusted_proxies: Networks = Field(
+        [], description="addresses or networks whose X-Forwarded-For is believed, comma-separated"
+    )
+    charset: Charset = Field(Charset.AUTO, description="of the replies: auto, utf-8 or gb18030")
+    default_region: str = Field("CN", description="whose numbers come without a country code (ISO 3166, two letters)")
+    unsubscribe_keywords: Words = Field(
+        [MANDATORY_KEYWORD], description="texts that unsubscribe, comma-separated; 0000 always does"
+    )
+    duplicate_window: int = Field(
+        120, ge=0, le=86_400, description="seconds within which a same reply is flagged as a duplicate"
+    )
+    ack_timeout: float = Field(5, gt=0, le=60, description="seconds that a reply may wait for the database")
+    max_waiting: int = Field(
+        2_000, ge=1, le=100_000, description="replies that may wait at once; one more is answered -4"
+    )
+    callback_processes: int = Field(
+        1, ge=1, le=64, description="processes that receive; more than one needs PostgreSQL"
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, json elsewhere"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator("callback_path")
+    @classmethod
+    def _absolute_path(cls, value: str) -> str:
+        if not value.startswith("/") or any(char in value for char in "?#<> ") or value in ("/healthz", "/readyz"):
+            raise ValueError("write a path that starts with / and has no query, for example /recv.asp")
+        return value
+
+    @field_validator("callback_bind", "admin_bind")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not (host and colon and port.isascii() and port.isdigit() and int(port) <= 65_535):
+            raise ValueError("write host:port, for example 0.0.0.0:8000")
+        return value
+
+    @field_validator("callback_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        token = value.get_secret_value()
+        if not (8 <= len(token) <= 200 and token.isascii() and all(char.isalnum() or char in "-._~" for char in token)):
+            raise ValueError("use 8 to 200 letters, digits, - . _ or ~, so that it needs no escaping in a URL")
+        return value
+
+    @field_validator("default_region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        if not (len(value) == 2 and value.isascii() and value.isalpha()):
+            raise ValueError("write a two-letter country code, for example CN")
+        return value.upper()
+
+    @field_validator("database_url")
+    @classmethod
+    def _supported(cls, value: str) -> str:
+        if value.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + value.partition("://")[2]
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("use sqlite:///<file> or postgresql+psycopg://user:password@host/name")
+        return value
+
+    @model_validator(mode="after")
+    def _one_writer(self) -> "Settings":
+        if self.callback_processes > 1 and self.url.startswith("sqlite"):
+            raise ValueError(f"{PREFIX}CALLBACK_PROCESSES above 1 needs PostgreSQL: set {PREFIX}DATABASE_URL")
+        return self
+
+    @cached_property
+    def url(self) -> str:
+        """The database's URL, with the default worked out."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'receiver.db'}"
+
+
+def load() -> Settings:
+    """The settings from the environment and ``./.env``.
+
+    Raises ConfigurationError with a line for each setting that can't be used.
+    """
+    try:
+        return Settings(_env_file=Path(".env"), **_from_files())
+    except ValidationError as invalid:
+        raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
+
+
+def unknown() -> list[str]:
+    """A warning for each variable with our prefix that is no setting, most likely a slip."""
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = names | {f"{PREFIX}{name}_FILE" for name in _SECRETS}
+    return [
+        f"{name} is no setting"
+        + (f"; did you mean {near[0]}?" if (near := difflib.get_close_matches(name, known, 1)) else "")
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _from_files() -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in _SECRETS:
+        path = os.environ.get(f"{PREFIX}{name}_FILE")
+        if path is None:
+            continue
+        if PREFIX + name in os.environ:
+            raise ConfigurationError(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set: unset one")
+        try:
+            values[name.lower()] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{PREFIX}{name}_FILE: can't read {path}: {error}") from None
+    return values
+
+
+def _problem(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message

@@ -1,0 +1,1 @@
+"""Everything that is stored: tables, connections, and every SQL statement of the product."""

@@ -1,0 +1,57 @@
+"""Connections to SQLite and PostgreSQL, set so that a commit is durable when it returns (design: guarantee 1)."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
+
+# Seconds. Long enough for another writer's transaction, shorter than the wait of whoever waits for us.
+LOCK_TIMEOUT = 4
+CONNECT_TIMEOUT = 4
+
+
+def open_engine(url: str | URL, *, pooled: bool = True) -> Engine:
+    """An engine for ``url``; nothing is connected yet.
+
+    ``pooled=False`` is for processes that hold one connection themselves, or none for long.
+    """
+    parsed = make_url(url)
+    options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+    if parsed.get_backend_name() == "sqlite":
+        # The driver's autocommit mode: every BEGIN is ours, below.
+        options["connect_args"] = {"timeout": LOCK_TIMEOUT, "isolation_level": None}
+    else:
+        options["connect_args"] = {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": "receiver",
+            "options": f"-c lock_timeout={LOCK_TIMEOUT * 1000} -c synchronous_commit=on -c timezone=UTC",
+            # A peer that vanished is noticed in seconds, not in the kernel's two hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        }
+        if pooled:
+            options["pool_pre_ping"] = True
+    engine = create_engine(parsed, **options)
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A deferred transaction that reads first and writes later can fail at the write, whatever the timeout.
+    # Readers say so with the execution option and take no lock.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

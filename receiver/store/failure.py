@@ -1,0 +1,28 @@
+"""What a failed transaction means: the database is not available, try again, or it refuses what we gave it."""
+
+from sqlalchemy import exc
+
+# SQLSTATE classes (PostgreSQL, appendix A) that speak of the server, not of our rows: connection, authorization,
+# read-only transaction, catalog, resources, object state (locks), operator intervention, system, internal.
+_SERVER_CLASSES = frozenset(["08", "25", "28", "3D", "53", "55", "57", "58", "XX"])
+_RETRY_CLASS = "40"
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether no transaction could have succeeded now, whatever its rows."""
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, exc.TimeoutError | exc.DisconnectionError)
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state[:2] in _SERVER_CLASSES
+    # SQLite says locked, full, read-only, unreadable with OperationalError, corrupt with a bare DatabaseError;
+    # psycopg gives no state where there is no connection.
+    return isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError
+
+
+def is_worth_retrying(error: Exception) -> bool:
+    """Whether the same transaction may succeed at once: a deadlock or serialization failure, nothing was written."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state is not None and str(state)[:2] == _RETRY_CLASS

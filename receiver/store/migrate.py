@@ -1,0 +1,71 @@
+"""The schema brought to a revision, by one process at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+# "receiver" in ASCII: whoever holds this advisory lock migrates.
+_MIGRATION_LOCK = 0x7265636569766572
+# What migrations on a live database may wait for a lock, so that they don't queue everybody behind them.
+_LOCK_TIMEOUT = "5s"
+
+# The newest revision. A test holds it to the scripts, so that starting up need not load Alembic.
+HEAD = "0001"
+
+
+def current(engine: Engine) -> str | None:
+    """The database's revision; None where it was never migrated."""
+    with engine.connect().execution_options(reading=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Apply what is missing up to ``revision``; safe to call from many processes at once."""
+    from alembic import command
+
+    with _locked(engine) as connection:
+        command.upgrade(_configured(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take back what came after ``revision`` (``base``: everything, rows included)."""
+    from alembic import command
+
+    with _locked(engine) as connection:
+        command.downgrade(_configured(connection), revision)
+
+
+def ensure_current(engine: Engine) -> bool:
+    """Upgrade where needed; whether it was. Fast where it was not."""
+    if current(engine) == HEAD:
+        return False
+    upgrade(engine)
+    return True
+
+
+def _configured(connection: Connection) -> Any:
+    from alembic.config import Config
+
+    import migrations
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _locked(engine: Engine) -> Iterator[Connection]:
+    # SQLite: BEGIN IMMEDIATE is the lock.
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
+        yield connection

@@ -1,0 +1,93 @@
+"""The door to the database for the rest of the product: transactions, and errors that say what a failure means."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import Connection, exc, make_url, select
+
+from receiver.vocabulary import Quarantined, Reply
+
+from . import migrate
+from .engine import open_engine
+from .errors import Conflict, Refused, Unavailable
+from .failure import is_unavailable, is_worth_retrying
+from .record import record
+from .tables import ledger_head
+
+_ATTEMPTS = 5
+
+
+class Store:
+    """One database, by its URL. Nothing is connected until it is used."""
+
+    def __init__(self, url: str, *, pooled: bool = True) -> None:
+        self._engine = open_engine(url, pooled=pooled)
+        self.description = make_url(url).render_as_string(hide_password=True)
+
+    def record(self, replies: Sequence[Reply], quarantined: Sequence[Quarantined], duplicate_window: timedelta) -> None:
+        """Store a batch in one durable transaction, with what its unsubscribes entail (``store.record``).
+
+        Raises Unavailable or Refused.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self.writing() as connection:
+                    record(connection, replies, quarantined, duplicate_window)
+                return
+            except Conflict as conflict:
+                if attempt == _ATTEMPTS:
+                    raise Unavailable(f"{_ATTEMPTS} attempts met other writers: {conflict}") from conflict
+
+    def probe(self) -> None:
+        """Prove that a reply could be stored now. Raises Unavailable."""
+        with self.writing() as connection:
+            connection.execute(select(ledger_head.c.sequence)).one()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is durable once this block is left without an error. Raises StoreError."""
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and holds no one up. Raises StoreError."""
+        with _translated(), self._engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    def revision(self) -> str | None:
+        """The schema's revision; None where it was never migrated. Raises StoreError."""
+        with _translated():
+            return migrate.current(self._engine)
+
+    def ensure_current(self) -> bool:
+        """Migrate where the schema is older than the code; whether it was. Raises StoreError."""
+        with _translated():
+            return migrate.ensure_current(self._engine)
+
+    def upgrade(self, revision: str) -> None:
+        """Apply migrations up to ``revision`` or ``head``. Raises StoreError."""
+        with _translated():
+            migrate.upgrade(self._engine, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Take migrations back to ``revision`` or ``base``. Raises StoreError."""
+        with _translated():
+            migrate.downgrade(self._engine, revision)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        # The first line of the driver's words: what follows quotes the row, which no log may hold.
+        cause = getattr(error, "orig", None) or error
+        message = f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
+        if is_worth_retrying(error):
+            raise Conflict(message) from error
+        raise (Unavailable if is_unavailable(error) else Refused)(message) from error

@@ -1,0 +1,186 @@
+"""The tables, as migrations make them: one definition that every statement is written with."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy import DateTime as SqlDateTime
+from sqlalchemy.types import TypeDecorator
+
+from receiver.vocabulary import Kind
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment: ``timestamptz`` on PostgreSQL, sortable RFC 3339 text in UTC on SQLite."""
+
+    impl = SqlDateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else SqlDateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return utc_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC)
+
+
+def utc_text(moment: datetime) -> str:
+    """An aware moment as SQLite stores it: RFC 3339 in UTC, always with six digits, so that text sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+_IS_UNSUBSCRIBE = text("kind = 'unsubscribe'")
+_IS_ACTIVE = text("cancelled_at is null")
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("origin", String(8), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("src", Text, nullable=False),
+    Column("src_wire", Text, nullable=False),
+    Column("dst", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("charset", String(16), nullable=False),
+    Column("charset_certain", Boolean, nullable=False),
+    Column("duplicate_of", Uuid),
+    Column("peer", String(45)),
+    Column("gateway_id", String(32)),
+    Column("sent_at", UtcDateTime),
+    Column("service", String(64)),
+    # By subscriber, newest last; also where a duplicate is looked for, since ids are ordered by time.
+    Index("ix_messages_src_id", "src", "id"),
+    Index("ix_messages_dst_id", "dst", "id"),
+    Index(
+        "ix_messages_unsubscribes",
+        "id",
+        sqlite_where=_IS_UNSUBSCRIBE,
+        postgresql_where=_IS_UNSUBSCRIBE,
+    ),
+    CheckConstraint(f"kind in ('{Kind.REPLY}', '{Kind.UNSUBSCRIBE}')", name="kind"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("peer", String(45)),
+    Column("raw", LargeBinary, nullable=False),
+    Column("unsubscribes", Text),
+    Column("replayed_at", UtcDateTime),
+    Column("message_id", Uuid),
+    Index("ix_quarantine_reason_id", "reason", "id"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("peer", String(45), primary_key=True),
+    Column("reason", String(32), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("phone", Text, nullable=False),
+    Column("service", String(64), ForeignKey("services.code"), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("cancelled_at", UtcDateTime),
+    Column("cancelled_by", Uuid),
+    Index(
+        "uq_subscriptions_active",
+        "phone",
+        "service",
+        unique=True,
+        sqlite_where=_IS_ACTIVE,
+        postgresql_where=_IS_ACTIVE,
+    ),
+)
+
+optouts = Table(
+    "optouts",
+    metadata,
+    Column("phone", Text, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("reason", Text),
+    Column("actor", Text, nullable=False),
+    Column("message_id", Uuid),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("message_id", Uuid),
+    Column("raw_sha256", String(64)),
+    Column("detail", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Index("ix_ledger_phone_sequence", "phone", "sequence"),
+)
+
+# One row: where the chain ends. Locking it is what orders the writers of the ledger.
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
