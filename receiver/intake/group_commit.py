@@ -1,0 +1,160 @@
+"""Group commit: all that is waiting is written in one transaction by one thread, then all are answered.
+
+One fsync serves many. Under light load a batch is one reply and the latency one commit.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from .outcome import Outcome
+
+_log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+# Rows of one transaction at most: bounds how long one takes, and its locks (store.record) on PostgreSQL.
+LARGEST_BATCH = 256
+
+
+class Signal(Protocol):
+    def set(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class Host(Protocol):
+    """How those who wait are run: as threads, or as greenlets of one event loop."""
+
+    def signal(self) -> Signal:
+        """A flag that many wait for."""
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call, from a waiter's side, when all that could run now has had its turn."""
+
+    def deliver(self, call: Callable[[], None]) -> None:
+        """Call from the writer's thread, on the waiters' side."""
+
+
+class Threads:
+    """Waiters are threads: nothing to arrange."""
+
+    def signal(self) -> Signal:
+        return threading.Event()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        call()
+
+    def deliver(self, call: Callable[[], None]) -> None:
+        call()
+
+
+class _Batch(Generic[Item]):
+    __slots__ = ("done", "items", "outcomes")
+
+    def __init__(self, done: Signal) -> None:
+        self.items: list[Item] = []
+        self.outcomes: Sequence[Outcome] = ()
+        self.done = done
+
+
+class GroupCommit(Generic[Item]):
+    """Collects items into batches and has each batch written as one.
+
+    ``write`` takes a batch and returns an outcome for each item, in order; it is only ever called from one thread.
+    ``max_waiting`` bounds how many items are in memory, ``timeout`` (seconds) how long one is waited for.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[Item]], Sequence[Outcome]],
+        *,
+        max_waiting: int,
+        timeout: float,
+        host: Host | None = None,
+    ) -> None:
+        self._write = write
+        self._max_waiting = max_waiting
+        self._timeout = timeout
+        self._host = host or Threads()
+        self._lock = threading.Lock()
+        self._pending: deque[_Batch[Item]] = deque()
+        self._waiting = 0
+        self._committing = False
+        self._go = threading.Semaphore(0)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Items accepted and not yet committed."""
+        return self._waiting
+
+    def submit(self, item: Item) -> Outcome:
+        """Have ``item`` written with the next batch and wait for that.
+
+        ``UNAVAILABLE`` at once where too many wait; after ``timeout`` where the database hangs: the item stays in
+        line and may still be stored, but nothing was promised.
+        """
+        placed = self.offer(item)
+        if placed is None:
+            return Outcome.UNAVAILABLE
+        batch, position = placed
+        batch.done.wait(self._timeout)
+        return batch.outcomes[position] if batch.outcomes else Outcome.UNAVAILABLE
+
+    def offer(self, item: Item) -> tuple["_Batch[Item]", int] | None:
+        """Have ``item`` written with the next batch, without waiting; None where too many wait already."""
+        with self._lock:
+            if self._waiting >= self._max_waiting or self._closed:
+                return None
+            if not self._pending or len(self._pending[-1].items) >= LARGEST_BATCH:
+                self._pending.append(_Batch(self._host.signal()))
+            batch = self._pending[-1]
+            batch.items.append(item)
+            self._waiting += 1
+            start = not self._committing
+            self._committing = True
+        if start:
+            self._host.soon(self._go.release)
+        return batch, len(batch.items) - 1
+
+    def close(self) -> None:
+        """Refuse what is new, write what waits, and end the thread."""
+        with self._lock:
+            self._closed = True
+            idle = not self._committing
+            self._committing = True
+        if idle:
+            self._go.release()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._go.acquire()
+            with self._lock:
+                batch = self._pending.popleft() if self._pending else None
+            if batch is None:
+                return
+            outcomes = self._outcomes(batch)
+            self._host.deliver(lambda batch=batch, outcomes=outcomes: self._finish(batch, outcomes))  # type: ignore[misc]
+
+    def _outcomes(self, batch: _Batch[Item]) -> Sequence[Outcome]:
+        try:
+            return self._write(batch.items)
+        except Exception:
+            # Whatever went wrong, the thread must live and those who wait must hear of it.
+            _log.exception("a batch could not be written")
+            return [Outcome.UNAVAILABLE] * len(batch.items)
+
+    def _finish(self, batch: _Batch[Item], outcomes: Sequence[Outcome]) -> None:
+        batch.outcomes = outcomes
+        with self._lock:
+            self._waiting -= len(batch.items)
+            more = bool(self._pending) or self._closed
+            self._committing = more
+        batch.done.set()
+        if more:
+            self._host.soon(self._go.release)

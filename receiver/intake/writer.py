@@ -1,0 +1,81 @@
+"""A batch into the database: one transaction, or as many as it takes to set aside what the database refuses."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+from urllib.parse import quote
+
+from receiver.store.errors import Refused, StoreError, Unavailable
+from receiver.store.store import Store
+from receiver.vocabulary import Quarantined, Reason, Reply, Undeliverable, new_id
+
+from .outcome import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Nothing to store: asks whether something could be."""
+
+
+Item: TypeAlias = Reply | Quarantined | Probe
+
+
+class Writer:
+    """Writes batches for ``GroupCommit``."""
+
+    def __init__(self, store: Store, duplicate_window: timedelta) -> None:
+        self._store = store
+        self._duplicate_window = duplicate_window
+
+    def write(self, batch: Sequence[Item]) -> list[Outcome]:
+        """An outcome for each item; never raises for what the database does."""
+        try:
+            self._record(batch)
+        except Unavailable as failure:
+            _log.error("%d not stored: the database is unavailable: %s", len(batch), failure)
+            return [Outcome.UNAVAILABLE] * len(batch)
+        except Refused as failure:
+            if len(batch) == 1:
+                return [self._set_aside(batch[0], failure)]
+            middle = len(batch) // 2
+            return [*self.write(batch[:middle]), *self.write(batch[middle:])]
+        return [Outcome.STORED] * len(batch)
+
+    def _record(self, batch: Sequence[Item]) -> None:
+        replies = [item for item in batch if isinstance(item, Reply)]
+        quarantined = [item for item in batch if isinstance(item, Quarantined)]
+        if replies or quarantined:
+            self._store.record(replies, quarantined, self._duplicate_window)
+        else:
+            self._store.probe()
+
+    def _set_aside(self, item: Item, failure: Refused) -> Outcome:
+        # The driver's words may quote the row: the log gets the id alone.
+        if not isinstance(item, Reply):
+            _log.error("the database refuses a quarantined delivery or a probe")
+            return Outcome.UNAVAILABLE
+        _log.error("the database refuses reply %s: quarantined", item.id)
+        try:
+            self._store.record([], [_quarantined(item, failure)], self._duplicate_window)
+        except StoreError:
+            _log.error("reply %s could not be quarantined either", item.id)
+            return Outcome.UNAVAILABLE
+        return Outcome.QUARANTINED
+
+
+def _quarantined(reply: Reply, failure: Refused) -> Quarantined:
+    said = reply.delivery
+    raw = b"src=" + _escaped(said.src_wire) + b"&dst=" + _escaped(said.dst) + b"&msg=" + said.raw
+    unsubscribes = said.src if said.kind == "unsubscribe" else None
+    detail = f"the database refused it: {str(failure).partition(':')[0]}"
+    return Quarantined(
+        new_id(), reply.received_at, reply.peer, Undeliverable(Reason.STORAGE, detail, raw, unsubscribes)
+    )
+
+
+def _escaped(value: str) -> bytes:
+    return quote(value).encode()
