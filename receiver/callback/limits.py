@@ -1,0 +1,22 @@
+"""How much of a request is read, and how one that can't be read reaches the views."""
+
+from dataclasses import dataclass
+
+# Bytes of query or form body. A joined long SMS of 8 parts in UTF-8, percent-encoded, is under 5 kB.
+LARGEST_QUERY = 8_192
+# Bytes kept of what is larger, or of what is no request at all.
+LARGEST_KEPT = 65_536
+# Seconds for a request to arrive whole; between two requests of one connection too.
+REQUEST_SECONDS = 10
+
+# Where a worker puts an Unreadable in the WSGI environment.
+UNREADABLE = "receiver.unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A request that no HTTP parser accepts, or not in full: the bytes it began with, and what is wrong."""
+
+    detail: str
+    head: bytes
+    too_large: bool

@@ -1,0 +1,111 @@
+"""From the bytes of a request to a delivery, or to why it is none (protocol.md §1, §8, §9)."""
+
+from dataclasses import dataclass, field
+
+from receiver.vocabulary import (
+    Charset,
+    Delivery,
+    Kind,
+    Reason,
+    Undeliverable,
+    is_unsubscribe,
+    keyword_set,
+    phone_identity,
+)
+from receiver.vocabulary.wire import read_text, unescape, visible
+
+# ASP looks parameters up without regard to case. ``token`` is ours.
+_KNOWN = {b"src": "src", b"dst": "dst", b"msg": "msg", b"token": "token"}
+# An alphanumeric sender has 11 characters, a phone in its longest form 20, a service number 17 (protocol.md §2).
+LONGEST_ADDRESS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How this installation reads what comes: settings CHARSET, DEFAULT_REGION, UNSUBSCRIBE_KEYWORDS."""
+
+    charset: Charset = Charset.AUTO
+    region: str = "CN"
+    keywords: frozenset[str] = field(default_factory=keyword_set)
+
+
+def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
+    """What ``query`` (a query string or form body, as on the wire) delivers. Never raises."""
+    values = parameters(query)
+    detail = _unusable(values)
+    if detail is not None:
+        return Undeliverable(*detail, raw=query, unsubscribes=_unsubscribing_phone(values, reading))
+
+    src_wire, dst, raw = _address(values["src"][0]), _address(values["dst"][0]), values["msg"][0]
+    for reason, address in ((Reason.UNUSABLE_SRC, src_wire), (Reason.UNUSABLE_DST, dst)):
+        if len(address) > LONGEST_ADDRESS:
+            problem = f"{reason.value[-3:]} has {len(address)} characters, more than {LONGEST_ADDRESS}"
+            return Undeliverable(reason, problem, query, _unsubscribing_phone(values, reading))
+
+    decoded = read_text(raw, reading.charset)
+    return Delivery(
+        src=phone_identity(src_wire, reading.region) or src_wire.strip(),
+        src_wire=src_wire,
+        dst=dst.strip(),
+        raw=raw,
+        text=visible(decoded.text),
+        charset=decoded.charset,
+        charset_certain=decoded.certain,
+        kind=Kind.UNSUBSCRIBE if _unsubscribes(raw, decoded.text, reading) else Kind.REPLY,
+    )
+
+
+def parameters(query: bytes) -> dict[str, list[bytes]]:
+    """The known parameters' values, still escaped, in their order.
+
+    What stands behind an ``&`` and is no parameter we know belongs to ``msg`` where it follows ``msg``: the gateway
+    does not always escape the ``&`` of a text (protocol.md §8). Elsewhere it is left out.
+    """
+    values: dict[str, list[bytes]] = {}
+    name: str | None = None
+    for part in query.split(b"&"):
+        key, separator, value = part.partition(b"=")
+        known = _KNOWN.get(key) or _KNOWN.get(unescape(key).strip().lower())
+        if known is not None and separator:
+            name = known
+            values.setdefault(name, []).append(value)
+        elif name == "msg":
+            values["msg"][-1] += b"&" + part
+    return values
+
+
+def unsubscribing_phone(query: bytes, reading: Reading) -> str | None:
+    """The phone that says stop in a delivery that is otherwise unusable, where there is no doubt which one it is."""
+    return _unsubscribing_phone(parameters(query), reading)
+
+
+def _unusable(values: dict[str, list[bytes]]) -> tuple[Reason, str] | None:
+    for name, reason in (("src", Reason.MISSING_SRC), ("dst", Reason.MISSING_DST), ("msg", Reason.MISSING_MSG)):
+        given = values.get(name)
+        if given is None:
+            return reason, f"there is no parameter {name}"
+        if len(given) > 1 and len({unescape(value) for value in given}) > 1:
+            return Reason.CONFLICT, f"parameter {name} came {len(given)} times with different values"
+    if not _address(values["src"][0]).strip():
+        return Reason.MISSING_SRC, "parameter src is empty"
+    return None
+
+
+def _address(wire: bytes) -> str:
+    if wire.isalnum():  # of bytes: ASCII letters and digits, which stand for themselves
+        return wire.decode("ascii")
+    # A plus sign is read as a space everywhere on the wire; where a number began with it, it is meant (protocol.md §9).
+    return visible(read_text(wire).text)
+
+
+def _unsubscribes(raw: bytes, text: str, reading: Reading) -> bool:
+    # A bare & at the end is the sign of a careless URL, not of a text: it must not hide an unsubscribe.
+    return is_unsubscribe(text, reading.keywords) or (
+        raw.endswith(b"&") and is_unsubscribe(read_text(raw.rstrip(b"&"), reading.charset).text, reading.keywords)
+    )
+
+
+def _unsubscribing_phone(values: dict[str, list[bytes]], reading: Reading) -> str | None:
+    senders = {phone_identity(_address(src), reading.region) for src in values.get("src", [])}
+    stop = any(_unsubscribes(raw, read_text(raw, reading.charset).text, reading) for raw in values.get("msg", []))
+    return senders.pop() if stop and len(senders) == 1 else None
