@@ -1,0 +1,88 @@
+"""The command line: ``receiver …``. Commands are imported when they are called, so that each starts fast."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import receiver
+from receiver.config import ConfigurationError
+from receiver.store.errors import Refused, StoreError, Unavailable
+
+DONE, REFUSED, WRONG_USAGE, UNAVAILABLE = 0, 1, 2, 3
+
+_COMMANDS = {
+    "serve": "receiver.cli.serve",
+    "config": "receiver.cli.config",
+    "db": "receiver.cli.db",
+    "messages": "receiver.cli.messages",
+    "quarantine": "receiver.cli.quarantine",
+    "optouts": "receiver.cli.optouts",
+    "simulate": "receiver.cli.simulate",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules named after them, as the attribute ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(receiver.__version__, prog_name="receiver")
+def command() -> None:
+    """Receive SMS replies from the gateway, lose none, and honour every unsubscribe.
+
+    \b
+    Settings are environment variables RECEIVER_… or lines in .env: see "receiver config".
+    Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 a part that is needed is down.
+    """
+
+
+def main() -> None:
+    """The entry point: errors become one line on stderr that says what to do, and an exit status."""
+    sys.exit(_run())
+
+
+def _run() -> Any:
+    try:
+        return command.main(standalone_mode=False) or DONE
+    except click.exceptions.Abort:
+        click.echo("aborted", err=True)
+        return REFUSED
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
+    except click.UsageError as wrong:
+        wrong.show()
+        return WRONG_USAGE
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except ConfigurationError as wrong:
+        click.echo(f"Error: {wrong}", err=True)
+        return WRONG_USAGE
+    except Unavailable as failure:
+        click.echo(
+            f"Error: the database can't be used: {failure}. Check RECEIVER_DATABASE_URL and that it runs.", err=True
+        )
+        return UNAVAILABLE
+    except Refused as failure:
+        click.echo(
+            f"Error: the database refused it: {failure}. Is its schema current? Try: receiver db upgrade", err=True
+        )
+        return UNAVAILABLE
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return DONE
+
+
+__all__ = ["REFUSED", "UNAVAILABLE", "WRONG_USAGE", "StoreError", "command", "main"]

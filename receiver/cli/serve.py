@@ -1,0 +1,76 @@
+"""``receiver serve``: migrate, then run the roles, restart one that dies, and drain on SIGTERM."""
+
+import click
+
+from receiver import config
+from receiver.observability import configure_logging
+from receiver.store.errors import Unavailable
+from receiver.store.store import Store
+
+ROLES = ("callback", "admin")
+
+
+@click.command("serve")
+@click.option("--role", type=click.Choice(ROLES), help="Run this role alone, in this process, without migrating.")
+def command(role: str | None) -> None:
+    """Receive replies: run the callback and the admin pages until Ctrl-C or SIGTERM.
+
+    The database is migrated first. A role that dies is started again; the others go on. On SIGTERM what was accepted
+    is committed and answered before the process ends.
+    """
+    settings = config.load()
+    if role is not None:
+        from receiver.server import serve
+
+        serve(role, settings)
+        return
+
+    from receiver.supervisor import Supervisor
+
+    configure_logging(settings.log_format, settings.log_level, role="serve")
+    for warning in config.unknown():
+        click.echo(f"Warning: {warning}", err=True)
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _migrate(settings)
+    supervisor = Supervisor(ROLES)
+    supervisor.start()
+    if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
+        click.echo(_greeting(settings), err=True)
+    raise click.exceptions.Exit(supervisor.run())
+
+
+def _migrate(settings: config.Settings) -> None:
+    store = Store(settings.url)
+    try:
+        if store.ensure_current():
+            click.echo(f"Database migrated: {store.description}", err=True)
+    except Unavailable as failure:
+        # Replies must not wait for a database: the callback answers -4 until it is there (and /readyz says so).
+        click.echo(f"Warning: the database can't be used yet: {failure}", err=True)
+    finally:
+        store.close()
+
+
+def _greeting(settings: config.Settings) -> str:
+    host, _, port = settings.callback_bind.rpartition(":")
+    path = settings.callback_path
+    local = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}{path}"
+    token = "<your token>" if settings.callback_token else None
+    public = f"http://<this host>:{port}{path}" + (f"?token={token}" if token else "")
+    example = f"{local}?src=13900000000&dst=10690000&msg=hello" + (f"&token={token}" if token else "")
+    return "\n".join(
+        [
+            "",
+            f"  Replies come in at  {local}",
+            f"                      register {public} with the gateway",
+            f"  Status page         http://{settings.admin_bind}/",
+            f"  Database            {Store(settings.url).description}",
+            "",
+            "  Try it, in another terminal:",
+            f"    curl '{example}'",
+            "    .venv/bin/receiver messages list",
+            "  Stop with Ctrl-C.",
+            "",
+        ]
+    )

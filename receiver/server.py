@@ -1,0 +1,89 @@
+"""The web roles as gunicorn servers: each with its own worker class, and logs that hold no request."""
+
+import logging
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from receiver import create_admin_app, create_callback_app
+from receiver.config import Settings
+from receiver.observability import configure_logging
+
+# Seconds for what was accepted to be answered after SIGTERM.
+DRAIN_SECONDS = 20
+# Connections of one callback process. More wait in the kernel's backlog.
+CONNECTIONS = 4_000
+
+
+class PropagatingLogger(Logger):
+    """Gunicorn's messages through our own handlers. No access log: it would hold phones and texts."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+        self.access_log.propagate = False
+
+    def access(self, *_: Any) -> None:
+        pass
+
+    def reopen_files(self) -> None:
+        pass
+
+
+class Role(BaseApplication):
+    """One web role; ``run`` serves until SIGTERM, then drains."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.callback_path = settings.callback_path
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {**_COMMON, **(self._callback() if self.name == "callback" else self._admin())}.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        if self.name != "callback":
+            return create_admin_app(self.settings)
+        from receiver.intake.greenlets import Greenlets
+
+        return create_callback_app(self.settings, host=Greenlets())
+
+    def _callback(self) -> dict[str, Any]:
+        return {
+            "bind": self.settings.callback_bind,
+            "workers": self.settings.callback_processes,
+            "worker_class": "receiver.callback.worker.CallbackWorker",
+            "worker_connections": CONNECTIONS,
+            "backlog": 4096,
+            "permit_unconventional_http_method": True,
+            "casefold_http_method": True,
+            "proc_name": "receiver-callback",
+        }
+
+    def _admin(self) -> dict[str, Any]:
+        return {
+            "bind": self.settings.admin_bind,
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": 8,
+            "proc_name": "receiver-admin",
+        }
+
+
+_COMMON: dict[str, Any] = {
+    "logger_class": PropagatingLogger,
+    "graceful_timeout": DRAIN_SECONDS,
+    "control_socket_disable": True,
+    "http_parser": "python",
+    "keepalive": 10,
+}
+
+
+def serve(name: str, settings: Settings) -> None:
+    """Run one web role in this process; returns never."""
+    configure_logging(settings.log_format, settings.log_level, role=name)
+    Role(name, settings).run()
