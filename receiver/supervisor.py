@@ -3,12 +3,12 @@
 import ctypes
 import http.client
 import logging
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,17 +26,30 @@ _PR_SET_PDEATHSIG = 1
 @dataclass
 class _Role:
     name: str
-    process: subprocess.Popen[bytes] | None = None
+    run: Callable[[], None]
+    process: Any = None
     started: float = 0.0
     delay: float = _FIRST_DELAY
     start_at: float = field(default_factory=time.monotonic)
+    once: bool = False
+
+    def is_done(self) -> bool:
+        return self.once and self.process is not None and self.process.exitcode == 0
 
 
 class Supervisor:
-    """Keeps ``roles`` (names that ``receiver serve --role`` knows) running."""
+    """Keeps roles running, each a process of its own: a name, and what runs it until SIGTERM.
 
-    def __init__(self, roles: Sequence[str]) -> None:
-        self._roles = [_Role(name) for name in roles]
+    A task of ``once`` is such a process too, but is done when it has returned without an error.
+    They are forked, so that what they share is imported once. No thread may run in this process, and no connection
+    be open.
+    """
+
+    def __init__(
+        self, roles: Mapping[str, Callable[[], None]], once: Mapping[str, Callable[[], None]] | None = None
+    ) -> None:
+        self._roles = [_Role(name, run) for name, run in roles.items()]
+        self._roles += [_Role(name, run, once=True) for name, run in (once or {}).items()]
         self._stopping = False
 
     def start(self) -> None:
@@ -69,22 +82,19 @@ class Supervisor:
         self._stopping = True
 
     def _start(self, role: _Role) -> None:
-        # In a group of its own: Ctrl-C in a terminal comes to us alone, and we pass it on as SIGTERM.
-        role.process = subprocess.Popen(
-            [sys.executable, "-m", "receiver", "serve", "--role", role.name],
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            start_new_session=True,
-        )
+        role.process = multiprocessing.get_context("fork").Process(target=_become, args=(role.run,), name=role.name)
+        role.process.start()
         role.started = time.monotonic()
 
     def _revive(self) -> None:
         now = time.monotonic()
+        self._roles = [role for role in self._roles if not role.is_done()]
         for role in self._roles:
-            if role.process is not None and role.process.poll() is not None:
+            if role.process is not None and not role.process.is_alive():
                 lived = now - role.started
                 role.delay = _FIRST_DELAY if lived > _HEALTHY_SECONDS else min(role.delay * 2, _LONGEST_DELAY)
                 role.start_at = now + role.delay
-                status = role.process.returncode
+                status = role.process.exitcode
                 _log.error("%s ended with status %s; starting it again in %.1f s", role.name, status, role.delay)
                 role.process = None
             if role.process is None and now >= role.start_at and not self._stopping:
@@ -93,23 +103,27 @@ class Supervisor:
     def _drain(self) -> int:
         running = [role.process for role in self._roles if role.process is not None]
         for process in running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         killed = 0
         for process in running:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
                 _log.error("process %d did not end in %d s: killed", process.pid, STOP_SECONDS)
                 os.killpg(process.pid, signal.SIGKILL)
                 killed = 1
         return killed
 
 
-def _die_with_parent() -> None:
-    # Killed with -9 we can't pass the signal on; orphans would hold the ports.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _become(run: Callable[[], None]) -> None:
+    # In a group of its own: Ctrl-C in a terminal comes to the supervisor alone, which passes it on as SIGTERM.
+    os.setsid()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # Killed with -9 the supervisor can't pass anything on; orphans would hold the ports.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    run()
 
 
 def _is_alive(bind: str) -> bool:

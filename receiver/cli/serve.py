@@ -1,5 +1,8 @@
 """``receiver serve``: migrate, then run the roles, restart one that dies, and drain on SIGTERM."""
 
+import time
+from functools import partial
+
 import click
 
 from receiver import config
@@ -8,6 +11,7 @@ from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 
 ROLES = ("callback", "admin")
+_RETRY_SECONDS = 2.0
 
 
 @click.command("serve")
@@ -19,37 +23,44 @@ def command(role: str | None) -> None:
     is committed and answered before the process ends.
     """
     settings = config.load()
-    if role is not None:
-        from receiver.server import serve
-
-        serve(role, settings)
-        return
-
+    # Here and not above: the roles are forked, and find it imported.
+    from receiver.server import serve
     from receiver.supervisor import Supervisor
 
+    if role is not None:
+        serve(role, settings)
+        return
     configure_logging(settings.log_format, settings.log_level, role="serve")
     for warning in config.unknown():
         click.echo(f"Warning: {warning}", err=True)
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    _migrate(settings)
-    supervisor = Supervisor(ROLES)
+    roles = {name: partial(serve, name, settings) for name in ROLES}
+    # Replies must not wait for a database: the callback answers -4 until it is there, and then it is migrated.
+    supervisor = Supervisor(roles, once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)})
     supervisor.start()
     if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
         click.echo(_greeting(settings), err=True)
     raise click.exceptions.Exit(supervisor.run())
 
 
-def _migrate(settings: config.Settings) -> None:
+def _migrate(settings: config.Settings) -> bool:
+    """Bring the schema up to date; whether the database could be reached."""
     store = Store(settings.url)
     try:
         if store.ensure_current():
             click.echo(f"Database migrated: {store.description}", err=True)
     except Unavailable as failure:
-        # Replies must not wait for a database: the callback answers -4 until it is there (and /readyz says so).
         click.echo(f"Warning: the database can't be used yet: {failure}", err=True)
+        return False
     finally:
         store.close()
+    return True
+
+
+def _migrate_later(settings: config.Settings) -> None:
+    while not _migrate(settings):
+        time.sleep(_RETRY_SECONDS)
 
 
 def _greeting(settings: config.Settings) -> str:

@@ -3,8 +3,9 @@
 from sqlalchemy import exc
 
 # SQLSTATE classes (PostgreSQL, appendix A) that speak of the server, not of our rows: connection, authorization,
-# read-only transaction, catalog, resources, object state (locks), operator intervention, system, internal.
-_SERVER_CLASSES = frozenset(["08", "25", "28", "3D", "53", "55", "57", "58", "XX"])
+# read-only transaction, catalog, rights and missing tables (not migrated), resources, object state (locks), operator
+# intervention, system, internal.
+_SERVER_CLASSES = frozenset(["08", "25", "28", "3D", "42", "53", "55", "57", "58", "XX"])
 _RETRY_CLASS = "40"
 
 

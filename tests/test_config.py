@@ -1,0 +1,116 @@
+"""Settings: what is accepted, and what is said about what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from receiver import config
+
+
+@pytest.fixture(autouse=True)
+def _no_other_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(config.PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_those_of_an_embedded_installation(tmp_path: Path) -> None:
+    settings = config.load()
+
+    assert settings.url == f"sqlite:///{tmp_path / 'var' / 'receiver.db'}"
+    assert settings.callback_bind == "0.0.0.0:8000"
+    assert settings.admin_bind == "127.0.0.1:8001"
+    assert settings.callback_path == "/recv.asp"
+    assert [str(network) for network in settings.allowed_sources] == ["127.0.0.0/8", "::1/128"]
+    assert settings.duplicate_window == 120
+    assert settings.unsubscribe_keywords == ["0000"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ALLOWED_SOURCES", "203.81.21.34,gateway", "gateway"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99", "10.0.0.0/99"),
+        ("CHARSET", "latin-1", "utf-8"),
+        ("DEFAULT_REGION", "China", "two-letter"),
+        ("DUPLICATE_WINDOW", "-1", "greater than or equal to 0"),
+        ("DUPLICATE_WINDOW", "soon", "integer"),
+        ("ACK_TIMEOUT", "0", "greater than 0"),
+        ("CALLBACK_BIND", "8000", "host:port"),
+        ("CALLBACK_BIND", "0.0.0.0:99999", "host:port"),
+        ("CALLBACK_PATH", "recv.asp", "starts with /"),
+        ("CALLBACK_PATH", "/healthz", "starts with /"),
+        ("CALLBACK_TOKEN", "short", "8 to 200"),
+        ("CALLBACK_TOKEN", "with spaces in it", "8 to 200"),
+        ("DATABASE_URL", "mysql://localhost/x", "postgresql+psycopg://"),
+        ("CALLBACK_PROCESSES", "2", "PostgreSQL"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(config.PREFIX + name, value)
+
+    with pytest.raises(config.ConfigurationError) as refused:
+        config.load()
+
+    assert config.PREFIX + name in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_a_bad_token_is_not_repeated_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_CALLBACK_TOKEN", "my secret")
+
+    with pytest.raises(config.ConfigurationError) as refused:
+        config.load()
+
+    assert "my secret" not in str(refused.value)
+
+
+def test_settings_come_from_the_env_file_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("RECEIVER_DUPLICATE_WINDOW=30\nRECEIVER_CHARSET=gb18030\n")
+    monkeypatch.setenv("RECEIVER_CHARSET", "utf-8")
+
+    settings = config.load()
+
+    assert settings.duplicate_window == 30
+    assert settings.charset == "utf-8"
+
+
+def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("a-long-token\n")
+    monkeypatch.setenv("RECEIVER_CALLBACK_TOKEN_FILE", str(secret))
+
+    token = config.load().callback_token
+
+    assert token is not None
+    assert token.get_secret_value() == "a-long-token"
+    assert "a-long-token" not in repr(config.load())
+
+
+def test_a_secret_given_twice_or_in_no_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RECEIVER_CALLBACK_TOKEN_FILE", str(tmp_path / "missing"))
+    with pytest.raises(config.ConfigurationError, match="can't read"):
+        config.load()
+
+    monkeypatch.setenv("RECEIVER_CALLBACK_TOKEN", "a-long-token")
+    with pytest.raises(config.ConfigurationError, match="both set"):
+        config.load()
+
+
+def test_the_plain_form_of_a_postgresql_url_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", "postgres://someone:secret@db/receiver")
+
+    assert config.load().url == "postgresql+psycopg://someone:secret@db/receiver"
+
+
+def test_a_slip_in_a_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_ALOWED_SOURCES", "10.0.0.1")
+
+    assert config.unknown() == ["RECEIVER_ALOWED_SOURCES is no setting; did you mean RECEIVER_ALLOWED_SOURCES?"]
