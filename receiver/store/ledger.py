@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, insert, select, update
 
-from receiver.vocabulary.ledger import Event, chained
+from receiver.vocabulary.ledger import GENESIS, Event, chained, digest, skips_to
 
 from .tables import ledger, ledger_head
 
@@ -14,12 +14,15 @@ def append(connection: Connection, events: Iterable[Event]) -> None:
 
     The head's row is locked until that transaction ends: call it last, so that others wait for little.
     """
+    new = list(events)
+    if not new:
+        return
     head = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash).with_for_update()).one()
-    sequence, previous = head.sequence, head.hash
+    hashes = _skipped(connection, head.sequence, len(new)) | {0: GENESIS, head.sequence: head.hash}
     rows = []
-    for event in events:
-        sequence += 1
-        digest = chained(previous, sequence, event)
+    for sequence, event in enumerate(new, start=head.sequence + 1):
+        previous = hashes[sequence - 1]
+        hashes[sequence] = chained(previous, hashes[skips_to(sequence)], digest(sequence, event))
         rows.append(
             {
                 "sequence": sequence,
@@ -31,10 +34,17 @@ def append(connection: Connection, events: Iterable[Event]) -> None:
                 "raw_sha256": event.raw_sha256,
                 "detail": event.detail,
                 "previous": previous,
-                "hash": digest,
+                "hash": hashes[sequence],
             }
         )
-        previous = digest
-    if rows:
-        connection.execute(insert(ledger), rows)
-        connection.execute(update(ledger_head).values(sequence=sequence, hash=previous))
+    connection.execute(insert(ledger), rows)
+    last = head.sequence + len(new)
+    connection.execute(update(ledger_head).values(sequence=last, hash=hashes[last]))
+
+
+def _skipped(connection: Connection, head: int, count: int) -> dict[int, str]:
+    """The hashes of the stored events that the next ``count`` ones skip to."""
+    wanted = {skips_to(sequence) for sequence in range(head + 1, head + 1 + count)}
+    stored = [sequence for sequence in wanted if 0 < sequence <= head]
+    found = connection.execute(select(ledger.c.sequence, ledger.c.hash).where(ledger.c.sequence.in_(stored)))
+    return {row.sequence: row.hash for row in found}

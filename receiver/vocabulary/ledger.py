@@ -1,7 +1,11 @@
 """The ledger's hash chain: what an event says, its canonical form, and the hash that binds it to all before it.
 
-An event's hash is SHA-256 over the previous hash (64 hexadecimal digits; 64 zeros before the first event) followed
-by the event's canonical form: its fields as JSON, keys sorted, no white space, non-ASCII escaped, UTF-8.
+An event's digest is SHA-256 over its canonical form: its fields as JSON, keys sorted, no white space, non-ASCII escaped.
+An event's hash is SHA-256 over three times 64 hexadecimal digits: the hash of the event before it, the hash of the event
+that it skips back to (``skips_to``), and its digest. Before the first event stand 64 zeros.
+
+The hash before it makes the chain: nothing can be edited, left out, inserted or moved without every later hash changing.
+The skip makes a way of few steps from any event to the head, which shows nothing of other people's events but digests.
 """
 
 import json
@@ -49,9 +53,19 @@ def canonical(sequence: int, event: Event) -> bytes:
     return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
-def chained(previous: str, sequence: int, event: Event) -> str:
-    """The event's hash, 64 hexadecimal digits, given the hash of the event before it."""
-    return sha256(previous.encode() + canonical(sequence, event)).hexdigest()
+def digest(sequence: int, event: Event) -> str:
+    """SHA-256 of the event's canonical form, 64 hexadecimal digits."""
+    return sha256(canonical(sequence, event)).hexdigest()
+
+
+def skips_to(sequence: int) -> int:
+    """The event that this one's hash covers besides the one before it: its number with the lowest binary one cleared."""
+    return sequence & (sequence - 1)
+
+
+def chained(previous: str, skipped: str, event_digest: str) -> str:
+    """An event's hash, given the hash of the event before it, of the event it skips to, and its own digest."""
+    return sha256(f"{previous}{skipped}{event_digest}".encode("ascii")).hexdigest()
 
 
 def timestamp(moment: datetime) -> str:

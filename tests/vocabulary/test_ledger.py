@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from receiver.vocabulary.ledger import GENESIS, Event, EventType, canonical, chained, timestamp
+from receiver.vocabulary.ledger import GENESIS, Event, EventType, canonical, chained, digest, skips_to, timestamp
 
 EVENT = Event(
     type=EventType.OPTED_OUT,
@@ -30,9 +30,16 @@ def test_an_events_canonical_form_is_fixed_to_the_byte() -> None:
     assert canonical(1, EVENT) == CANONICAL
 
 
-def test_an_events_hash_covers_the_hash_before_it_and_the_canonical_form() -> None:
-    assert chained(GENESIS, 1, EVENT) == sha256(b"0" * 64 + CANONICAL).hexdigest()
-    assert chained(GENESIS, 1, EVENT) == "ca4c76220865f034d0fca07b7a3c5359f6acb1d3e1cadaf498d577287fff4645"
+def test_an_events_hash_covers_the_one_before_the_one_skipped_to_and_its_own_digest() -> None:
+    own = sha256(CANONICAL).hexdigest()
+    assert digest(1, EVENT) == own
+    assert chained("1" * 64, "2" * 64, own) == sha256(b"1" * 64 + b"2" * 64 + own.encode()).hexdigest()
+    assert chained(GENESIS, GENESIS, own) == "27b720ad25544bef3b59e6aa4580c55fdfc64bf5acc6f9062239f5f15804a740"
+
+
+@pytest.mark.parametrize(("sequence", "skipped"), [(1, 0), (2, 0), (3, 2), (4, 0), (6, 4), (7, 6), (12, 8), (1025, 1024)])
+def test_an_event_skips_back_to_its_number_with_the_lowest_binary_one_cleared(sequence: int, skipped: int) -> None:
+    assert skips_to(sequence) == skipped
 
 
 def test_other_languages_are_escaped_and_nothing_is_null() -> None:
@@ -57,12 +64,13 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_no_field_can_change_without_the_hash(change: dict[str, Any]) -> None:
-    assert chained(GENESIS, 1, replace(EVENT, **change)) != chained(GENESIS, 1, EVENT)
+    assert digest(1, replace(EVENT, **change)) != digest(1, EVENT)
 
 
-def test_neither_place_nor_predecessor_can_change_without_the_hash() -> None:
-    assert chained(GENESIS, 2, EVENT) != chained(GENESIS, 1, EVENT)
-    assert chained("1" * 64, 1, EVENT) != chained(GENESIS, 1, EVENT)
+def test_neither_place_nor_predecessors_can_change_without_the_hash() -> None:
+    own = digest(1, EVENT)
+    assert digest(2, EVENT) != own
+    assert len({chained(GENESIS, GENESIS, own), chained("1" * 64, GENESIS, own), chained(GENESIS, "1" * 64, own)}) == 3
 
 
 def test_one_moment_has_one_form() -> None:
