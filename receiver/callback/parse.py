@@ -1,5 +1,7 @@
 """From the bytes of a request to a delivery, or to why it is none (protocol.md §1, §8, §9)."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from receiver.vocabulary import (
@@ -99,10 +101,20 @@ def _address(wire: bytes) -> str:
 
 
 def _unsubscribes(raw: bytes, text: str, reading: Reading) -> bool:
-    # A bare & at the end is the sign of a careless URL, not of a text: it must not hide an unsubscribe.
-    return is_unsubscribe(text, reading.keywords) or (
-        raw.endswith(b"&") and is_unsubscribe(read_text(raw.rstrip(b"&"), reading.charset).text, reading.keywords)
+    return is_unsubscribe(text, reading.keywords) or any(
+        is_unsubscribe(other, reading.keywords) for other in _other_readings(raw, reading.charset)
     )
+
+
+def _other_readings(raw: bytes, charset: Charset) -> Iterator[str]:
+    """What the bytes may also have meant, where a text as it is written must not hide an unsubscribe."""
+    if raw.endswith(b"&"):
+        # The sign of a careless URL, not of a text.
+        yield read_text(raw.rstrip(b"&"), charset).text
+    if raw[:3].upper() in (b"%00", b"%FF") or raw[:1] in (b"\x00", b"\xff"):
+        # UTF-16, as some gateways (Kannel) hand on an SMS in UCS-2: no text in another charset begins so.
+        with suppress(UnicodeDecodeError):
+            yield unescape(raw).decode("utf-16-be")
 
 
 def _unsubscribing_phone(values: dict[str, list[bytes]], reading: Reading) -> str | None:
