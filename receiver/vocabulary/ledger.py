@@ -1,11 +1,12 @@
 """The ledger's hash chain: what an event says, its canonical form, and the hash that binds it to all before it.
 
-An event's digest is SHA-256 over its canonical form: its fields as JSON, keys sorted, no white space, non-ASCII escaped.
-An event's hash is SHA-256 over three times 64 hexadecimal digits: the hash of the event before it, the hash of the event
-that it skips back to (``skips_to``), and its digest. Before the first event stand 64 zeros.
+An event's digest is SHA-256 over its canonical form: its fields as JSON, keys sorted, no white space, non-ASCII
+escaped. An event's hash is SHA-256 over three times 64 hexadecimal digits: the hash of the event before it, the hash of
+the event that it skips back to (``skips_to``), and its digest. Before the first event stand 64 zeros.
 
-The hash before it makes the chain: nothing can be edited, left out, inserted or moved without every later hash changing.
-The skip makes a way of few steps from any event to the head, which shows nothing of other people's events but digests.
+The hash before it makes the chain: nothing can be edited, left out, inserted or moved without every later hash
+changing. The skip makes a way of few steps from any event to the head, which shows only digests of other people's
+events.
 """
 
 import json
@@ -59,7 +60,7 @@ def digest(sequence: int, event: Event) -> str:
 
 
 def skips_to(sequence: int) -> int:
-    """The event that this one's hash covers besides the one before it: its number with the lowest binary one cleared."""
+    """The event that a hash covers besides the one before it: the number with its lowest binary one cleared."""
     return sequence & (sequence - 1)
 
 
