@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("sent_at", UtcDateTime),
         sa.Column("service", sa.String(64)),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
-        sa.CheckConstraint("kind in ('reply', 'unsubscribe')", name="ck_messages_kind"),
+        sa.CheckConstraint("kind in ('reply', 'unsubscribe')", name=op.f("ck_messages_kind")),
     )
     op.create_index("ix_messages_src_id", "messages", ["src", "id"])
     op.create_index("ix_messages_dst_id", "messages", ["dst", "id"])
@@ -111,7 +111,7 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("type", sa.String(32), nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
-        sa.Column("phone", sa.Text, nullable=False),
+        sa.Column("phone", sa.Text),
         sa.Column("message_id", sa.Uuid),
         sa.Column("raw_sha256", sa.String(64)),
         sa.Column("detail", sa.JSON, nullable=False),
@@ -127,7 +127,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_ledger_head"),
-        sa.CheckConstraint("id = 1", name="ck_ledger_head_single"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_ledger_head_single")),
     )
     op.bulk_insert(head, [{"id": 1, "sequence": 0, "hash": "0" * 64}])
 

@@ -9,37 +9,43 @@ from receiver.vocabulary.ledger import GENESIS, Event, chained, digest, skips_to
 from .tables import ledger, ledger_head
 
 
-def append(connection: Connection, events: Iterable[Event]) -> None:
-    """Append ``events`` in their order, in the caller's transaction.
+class Chain:
+    """The ledger, locked for one transaction: whoever else wants to append waits until that ends."""
 
-    The head's row is locked until that transaction ends: call it last, so that others wait for little.
-    """
-    new = list(events)
-    if not new:
-        return
-    head = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash).with_for_update()).one()
-    hashes = _skipped(connection, head.sequence, len(new)) | {0: GENESIS, head.sequence: head.hash}
-    rows = []
-    for sequence, event in enumerate(new, start=head.sequence + 1):
-        previous = hashes[sequence - 1]
-        hashes[sequence] = chained(previous, hashes[skips_to(sequence)], digest(sequence, event))
-        rows.append(
-            {
-                "sequence": sequence,
-                "at": event.at,
-                "type": event.type,
-                "actor": event.actor,
-                "phone": event.phone,
-                "message_id": event.message_id,
-                "raw_sha256": event.raw_sha256,
-                "detail": event.detail,
-                "previous": previous,
-                "hash": hashes[sequence],
-            }
-        )
-    connection.execute(insert(ledger), rows)
-    last = head.sequence + len(new)
-    connection.execute(update(ledger_head).values(sequence=last, hash=hashes[last]))
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        head = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash).with_for_update()).one()
+        self._sequence: int = head.sequence
+        self._hash: str = head.hash
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Append ``events`` in their order."""
+        new = list(events)
+        if not new:
+            return
+        hashes = _skipped(self._connection, self._sequence, len(new)) | {0: GENESIS, self._sequence: self._hash}
+        rows = []
+        for sequence, event in enumerate(new, start=self._sequence + 1):
+            previous = hashes[sequence - 1]
+            hashes[sequence] = chained(previous, hashes[skips_to(sequence)], digest(sequence, event))
+            rows.append(
+                {
+                    "sequence": sequence,
+                    "at": event.at,
+                    "type": event.type,
+                    "actor": event.actor,
+                    "phone": event.phone,
+                    "message_id": event.message_id,
+                    "raw_sha256": event.raw_sha256,
+                    "detail": event.detail,
+                    "previous": previous,
+                    "hash": hashes[sequence],
+                }
+            )
+        self._connection.execute(insert(ledger), rows)
+        self._sequence += len(new)
+        self._hash = hashes[self._sequence]
+        self._connection.execute(update(ledger_head).values(sequence=self._sequence, hash=self._hash))
 
 
 def _skipped(connection: Connection, head: int, count: int) -> dict[int, str]:

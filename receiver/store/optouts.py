@@ -1,5 +1,6 @@
 """The opt-out register's statements: a stop is put in force, with what it cancels and its proof, in one transaction."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,27 +8,25 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from receiver.vocabulary.ledger import Event, EventType
+from receiver.vocabulary.register import SUBSCRIBER, Source
 
-from . import ledger
+from .ledger import Chain
 from .tables import optouts, subscriptions
-from .upsert import insert_or
-
-# Who acts where the subscriber's own SMS does.
-SUBSCRIBER = "subscriber"
-# Values of an IN list, under every database's limit of parameters.
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class StopRequest:
-    """A subscriber's stop, and the message or quarantined delivery that said it."""
+class Stop:
+    """A wish to get nothing more, and what said it: an SMS (message or quarantined delivery), or a person's entry."""
 
     phone: str
     at: datetime
-    raw: bytes
+    source: Source = Source.SMS
+    actor: str = SUBSCRIBER
+    reason: str | None = None
+    raw: bytes | None = None
     message_id: UUID | None = None
     quarantine_id: UUID | None = None
 
@@ -36,56 +35,68 @@ class StopRequest:
         return self.message_id or self.quarantine_id
 
 
-def opt_out(connection: Connection, stops: Sequence[StopRequest]) -> None:
+def opt_out(connection: Connection, stops: Sequence[Stop], *, chain: Chain | None = None) -> set[str]:
     """Put every stop in force: the opt-out, the end of the subscriber's services, and the ledger's events.
 
     Idempotent: a stop of a phone that is opted out already is an event (``repeated``), and changes nothing else.
+    The phones that were not opted out before. ``chain`` is the ledger where the caller has locked it already.
     """
-    # One order for all writers, so that two batches with the same phones can't deadlock.
+    # The ledger's lock first: who changes the register does it one after the other, so that a stop and a lift of the
+    # same phone at the same moment have one order, and the register is what the ledger says.
+    chain = chain or Chain(connection)
     first = {stop.phone: stop for stop in sorted(stops, key=lambda stop: stop.at, reverse=True)}
-    phones = sorted(first)
-    new = {phone for chunk in _chunks(phones) for phone in _insert_new(connection, [first[phone] for phone in chunk])}
+    new = first.keys() - suppressed(connection, first)
+    if new:
+        connection.execute(insert(optouts), [_row(first[phone]) for phone in sorted(new)])
     cancelled = _cancel_services(connection, first)
-    ledger.append(connection, _events(stops, new, cancelled))
+    chain.append(_events(stops, set(new), cancelled))
+    return set(new)
 
 
-def _events(stops: Sequence[StopRequest], new: set[str], cancelled: dict[str, list[str]]) -> Iterator[Event]:
+def lift(connection: Connection, phone: str, *, at: datetime, reason: str, actor: str) -> bool:
+    """Take an opt-out back, with its event; false where there is none. Services stay cancelled."""
+    chain = Chain(connection)
+    lifted = connection.execute(delete(optouts).where(optouts.c.phone == phone)).rowcount == 1
+    if lifted:
+        chain.append([Event(EventType.LIFTED, at, actor, phone, detail={"reason": reason})])
+    return lifted
+
+
+def _row(stop: Stop) -> dict[str, Any]:
+    return {
+        "phone": stop.phone,
+        "since": stop.at,
+        "source": stop.source,
+        "reason": stop.reason,
+        "actor": stop.actor,
+        "message_id": stop.message_id,
+    }
+
+
+def _events(stops: Sequence[Stop], new: set[str], cancelled: dict[str, list[str]]) -> Iterator[Event]:
     for stop in sorted(stops, key=lambda stop: stop.at):
         kind = EventType.OPTED_OUT if stop.phone in new else EventType.REPEATED
         new.discard(stop.phone)
-        yield _event(stop, kind, {"source": "sms"})
+        yield _event(stop, kind, {"source": stop.source.value} | ({"reason": stop.reason} if stop.reason else {}))
         for service in cancelled.pop(stop.phone, []):
             yield _event(stop, EventType.SERVICE_CANCELLED, {"service": service})
 
 
-def _event(stop: StopRequest, kind: EventType, detail: dict[str, Any]) -> Event:
+def _event(stop: Stop, kind: EventType, detail: dict[str, Any]) -> Event:
     if stop.quarantine_id is not None:
         detail = {**detail, "quarantine_id": str(stop.quarantine_id)}
-    return Event(kind, stop.at, SUBSCRIBER, stop.phone, stop.message_id, sha256(stop.raw).hexdigest(), detail)
+    raw_sha256 = None if stop.raw is None else sha256(stop.raw).hexdigest()
+    return Event(kind, stop.at, stop.actor, stop.phone, stop.message_id, raw_sha256, detail)
 
 
-def _insert_new(connection: Connection, stops: Sequence[StopRequest]) -> Iterable[str]:
-    """Enter the phones that are not in the register; those phones."""
-    statement = insert_or(connection, optouts).on_conflict_do_nothing(index_elements=["phone"])
-    rows = [
-        {"phone": stop.phone, "since": stop.at, "source": "sms", "actor": SUBSCRIBER, "message_id": stop.message_id}
-        for stop in stops
-    ]
-    return connection.scalars(statement.returning(optouts.c.phone), rows)
-
-
-def _cancel_services(connection: Connection, first: dict[str, StopRequest]) -> dict[str, list[str]]:
+def _cancel_services(connection: Connection, first: dict[str, Stop]) -> dict[str, list[str]]:
     """End every active subscription of the phones; their services, by phone."""
-    active = [
-        row
-        for chunk in _chunks(sorted(first))
-        for row in connection.execute(
-            select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service)
-            .where(subscriptions.c.phone.in_(chunk), subscriptions.c.cancelled_at.is_(None))
-            .order_by(subscriptions.c.phone, subscriptions.c.service)
-            .with_for_update()
-        )
-    ]
+    active = connection.execute(
+        select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service)
+        .where(subscriptions.c.phone.in_(_listed(connection)), subscriptions.c.cancelled_at.is_(None))
+        .order_by(subscriptions.c.phone, subscriptions.c.service),
+        {"phones": json.dumps(sorted(first))},
+    ).all()
     cancelled: dict[str, list[str]] = {}
     for row in active:
         cancelled.setdefault(row.phone, []).append(row.service)
@@ -99,19 +110,18 @@ def _cancel_services(connection: Connection, first: dict[str, StopRequest]) -> d
     return cancelled
 
 
-def _chunks(phones: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(phones), _CHUNK):
-        yield phones[start : start + _CHUNK]
-
-
 def suppressed(connection: Connection, phones: Iterable[str]) -> dict[str, RowMapping]:
-    """The opt-outs among ``phones`` (identities), by phone."""
-    wanted = sorted(set(phones))
-    return {
-        row["phone"]: row
-        for chunk in _chunks(wanted)
-        for row in connection.execute(select(optouts).where(optouts.c.phone.in_(chunk))).mappings()
-    }
+    """The opt-outs among ``phones`` (identities), by phone. One statement, however many they are."""
+    statement = select(optouts).where(optouts.c.phone.in_(_listed(connection)))
+    found = connection.execute(statement, {"phones": json.dumps(list(phones))})
+    return {row["phone"]: row for row in found.mappings()}
+
+
+def _listed(connection: Connection) -> Any:
+    """The phones of the JSON parameter ``phones``, as a subquery: no database limits its length."""
+    if connection.dialect.name == "sqlite":
+        return text("(SELECT value FROM json_each(:phones))")
+    return text("(SELECT json_array_elements_text(CAST(:phones AS json)))")
 
 
 def page(

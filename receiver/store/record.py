@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from receiver.vocabulary import Delivery, Kind, Quarantined, Reply, Undeliverable, earliest_id
 
-from .optouts import StopRequest, opt_out
+from .optouts import Stop, opt_out
 from .tables import quarantine, utc_text
 from .upsert import insert_or
 
@@ -61,7 +61,7 @@ INSERT INTO messages (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
     (
         SELECT earlier.id FROM messages AS earlier
-        WHERE earlier.src = ?5 AND earlier.id >= ?13 AND earlier.id <> ?1
+        WHERE earlier.src = ?5 AND earlier.id >= ?13 AND earlier.id < ?14 AND earlier.id <> ?1
           AND coalesce(earlier.dst, '') = ?7 AND earlier.raw = ?8
         ORDER BY earlier.src, earlier.id LIMIT 1
     )
@@ -79,8 +79,8 @@ SELECT
     coalesce(
         (
             SELECT earlier.id FROM messages AS earlier
-            WHERE earlier.src = given.src AND earlier.id >= given.since AND earlier.id <> given.id
-              AND coalesce(earlier.dst, '') = given.dst AND earlier.raw = given.bytes
+            WHERE earlier.src = given.src AND earlier.id >= given.since AND earlier.id < given.until
+              AND earlier.id <> given.id AND coalesce(earlier.dst, '') = given.dst AND earlier.raw = given.bytes
             ORDER BY earlier.src, earlier.id LIMIT 1
         ),
         given.in_batch
@@ -89,7 +89,7 @@ FROM (
     SELECT *, decode(raw, 'hex') AS bytes
     FROM json_to_recordset(CAST(:rows AS json)) AS row (
         id uuid, received_at timestamptz, origin text, kind text, src text, src_wire text, dst text, raw text,
-        text text, charset text, charset_certain boolean, peer text, since uuid, in_batch uuid
+        text text, charset text, charset_certain boolean, peer text, since uuid, until uuid, in_batch uuid
     )
 ) AS given
 ON CONFLICT (id) DO NOTHING
@@ -116,6 +116,7 @@ def _sqlite_row(reply: Reply, duplicate_window: timedelta) -> tuple[Any, ...]:
         delivery.charset_certain,
         reply.peer,
         earliest_id(reply.received_at - duplicate_window).hex,
+        _until(reply, duplicate_window).hex,
     )
 
 
@@ -138,8 +139,15 @@ def _postgresql_row(
         "charset_certain": delivery.charset_certain,
         "peer": reply.peer,
         "since": earliest_id(reply.received_at - duplicate_window).hex,
+        "until": _until(reply, duplicate_window).hex,
         "in_batch": None if earlier == reply.id else earlier.hex,
     }
+
+
+def _until(reply: Reply, duplicate_window: timedelta) -> UUID:
+    # Its like may be stored already though received later: by another process, or while this one was in quarantine.
+    # After a clock was set back its own id is ahead of its time.
+    return max(reply.id, earliest_id(reply.received_at + duplicate_window))
 
 
 def _lock_key(delivery: Delivery) -> int:
@@ -163,17 +171,17 @@ def _quarantine_row(delivery: Quarantined) -> dict[str, Any]:
     }
 
 
-def _stops_of(replies: Sequence[Reply]) -> list[StopRequest]:
+def _stops_of(replies: Sequence[Reply]) -> list[Stop]:
     return [
-        StopRequest(reply.delivery.src, reply.received_at, reply.delivery.raw, message_id=reply.id)
+        Stop(reply.delivery.src, reply.received_at, raw=reply.delivery.raw, message_id=reply.id)
         for reply in replies
         if reply.delivery.kind is Kind.UNSUBSCRIBE
     ]
 
 
-def _stops_of_quarantined(quarantined: Sequence[Quarantined]) -> list[StopRequest]:
+def _stops_of_quarantined(quarantined: Sequence[Quarantined]) -> list[Stop]:
     return [
-        StopRequest(kept.undeliverable.unsubscribes, kept.received_at, kept.undeliverable.raw, quarantine_id=kept.id)
+        Stop(kept.undeliverable.unsubscribes, kept.received_at, raw=kept.undeliverable.raw, quarantine_id=kept.id)
         for kept in quarantined
         if kept.undeliverable.unsubscribes is not None
     ]

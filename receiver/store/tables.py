@@ -166,7 +166,7 @@ ledger = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("type", String(32), nullable=False),
     Column("actor", Text, nullable=False),
-    Column("phone", Text, nullable=False),
+    Column("phone", Text),
     Column("message_id", Uuid),
     Column("raw_sha256", String(64)),
     Column("detail", JSON, nullable=False),

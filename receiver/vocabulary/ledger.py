@@ -24,16 +24,21 @@ class EventType(StrEnum):
     OPTED_OUT = "opted_out"
     REPEATED = "repeated"
     SERVICE_CANCELLED = "service_cancelled"
+    LIFTED = "lifted"
+    SEND_BLOCKED = "send_blocked"
+    IMPORTED = "imported"
+    EXPORTED = "exported"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change to an opt-out, before it has its place in the ledger."""
+    """A change to an opt-out, or another act on the register (``phone`` is None), before it has its place."""
 
     type: EventType
     at: datetime
     actor: str
-    phone: str
+    phone: str | None
     message_id: UUID | None = None
     raw_sha256: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)

@@ -80,7 +80,9 @@ def test_everyday_replies_in_gbk_read_right(charset: Charset) -> None:
 
 def test_everyday_replies_are_enough_to_mean_something_and_hold_the_hard_ones() -> None:
     assert len(set(EVERYDAY)) >= 300
-    also_utf_8 = [reply for reply in EVERYDAY if reply.encode("gbk").decode("utf-8", "ignore").encode() == reply.encode("gbk")]
+    also_utf_8 = [
+        reply for reply in EVERYDAY if reply.encode("gbk").decode("utf-8", "ignore").encode() == reply.encode("gbk")
+    ]
     assert {"停", "要", "谢谢", "医院", "什么"} <= set(also_utf_8)
 
 
@@ -89,7 +91,12 @@ def test_any_bytes_decode(raw: bytes) -> None:
     for charset in Charset:
         decoded = decode(raw, charset)
         assert decoded.charset is not AUTO
-        assert "\ufffd" not in decoded.text or not decoded.certain or "\ufffd".encode() in raw or b"\x84\x31\xa4\x37" in raw
+        assert (
+            "\ufffd" not in decoded.text
+            or not decoded.certain
+            or "\ufffd".encode() in raw
+            or b"\x84\x31\xa4\x37" in raw
+        )
         decoded.text.encode("utf-8")  # no lone surrogates: every database can hold it
 
 

@@ -37,7 +37,9 @@ def test_an_events_hash_covers_the_one_before_the_one_skipped_to_and_its_own_dig
     assert chained(GENESIS, GENESIS, own) == "27b720ad25544bef3b59e6aa4580c55fdfc64bf5acc6f9062239f5f15804a740"
 
 
-@pytest.mark.parametrize(("sequence", "skipped"), [(1, 0), (2, 0), (3, 2), (4, 0), (6, 4), (7, 6), (12, 8), (1025, 1024)])
+@pytest.mark.parametrize(
+    ("sequence", "skipped"), [(1, 0), (2, 0), (3, 2), (4, 0), (6, 4), (7, 6), (12, 8), (1025, 1024)]
+)
 def test_an_event_skips_back_to_its_number_with_the_lowest_binary_one_cleared(sequence: int, skipped: int) -> None:
     assert skips_to(sequence) == skipped
 

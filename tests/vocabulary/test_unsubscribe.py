@@ -9,14 +9,17 @@ from receiver.vocabulary import is_unsubscribe, keyword_set
 MANDATORY = keyword_set()
 
 STOPS = [
-    "0000", "００００", "0０0０", " 0000", "0000 ", "\u30000000\u3000", "\t0000\r\n", "0000\n", "0000\r", "\r\n\r\n0000",
+    "0000", "００００", "0０0０", " 0000", "0000 ", "\u30000000\u3000",
+    "\t0000\r\n", "0000\n", "0000\r", "\r\n\r\n0000",
     "\u200b0000\u200b", "\ufeff0000", "0000\u200d", "\u200e0000\u200f", "\u2060００００", "\u00a00000\u00a0",
     "\u20280000\u2029", "\x000000\x00", "\x1a0000", "0000\x7f", " \u200b \ufeff0000 \u200b\r\n",
 ]  # fmt: skip
 
 REPLIES = [
-    "", " ", "0", "000", "00000", "000000", "0000元", "0000.", "0000。", "0000!", "“0000”", "00 00", "0\u200b000", "00\n00",
-    "O000", "oooo", "OOOO", "〇〇〇〇", "零零零零", "٠٠٠٠", "1000", "0001", "退订0000", "0000退订", "0000 0000", "-0000", "+0000",
+    "", " ", "0", "000", "00000", "000000", "0000元", "0000.", "0000。", "0000!",
+    "“0000”", "00 00", "0\u200b000", "00\n00",
+    "O000", "oooo", "OOOO", "〇〇〇〇", "零零零零",
+    "٠٠٠٠", "1000", "0001", "退订0000", "0000退订", "0000 0000", "-0000", "+0000",
     "退订", "TD", "0000\u0301",
 ]  # fmt: skip
 
@@ -51,7 +54,9 @@ def test_0000_can_not_be_removed_and_nothing_is_no_keyword(keywords: list[str]) 
     assert not is_unsubscribe("\u200b", keyword_set(keywords))
 
 
-INVISIBLE = st.text(st.sampled_from(" \t\r\n\x00\x0b\u00a0\u00ad\u200b\u200c\u200d\u2028\u2060\u3000\ufeff\u202a\u202c"), max_size=8)
+INVISIBLE = st.text(
+    st.sampled_from(" \t\r\n\x00\x0b\u00a0\u00ad\u200b\u200c\u200d\u2028\u2060\u3000\ufeff\u202a\u202c"), max_size=8
+)
 ZERO = st.sampled_from("0０")
 
 

@@ -38,7 +38,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("wire", "text", "charset", "certain"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
+@pytest.mark.parametrize(
+    ("wire", "text", "charset", "certain"), [pytest.param(*case[1:], id=case[0]) for case in CASES]
+)
 def test_a_value_is_read(wire: bytes, text: str, charset: Charset, certain: bool) -> None:
     read = read_text(wire)
     assert (read.text, read.charset, read.certain) == (text, charset, certain)
