@@ -33,8 +33,7 @@ class Intake:
 
     def refuse(self, undeliverable: Undeliverable, *, peer: str) -> None:
         """Count a delivery from a source that may not call us; keep it if there is room. Waits for nothing."""
-        if self._refusals.note(peer, undeliverable.reason):
-            self._commits.offer(Quarantined(new_id(), datetime.now(UTC), peer, undeliverable))
+        self._refusals.note(peer, undeliverable)
 
     def is_ready(self) -> bool:
         """Whether a reply could be stored now; asks the database."""

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from receiver.store import refusals
 from receiver.store.errors import StoreError
+from receiver.store.record import record
 from receiver.store.store import Store
-from receiver.vocabulary import Reason
+from receiver.vocabulary import Quarantined, Reason, Undeliverable, new_id
 
 _log = logging.getLogger(__name__)
 
@@ -21,96 +22,94 @@ KEPT_PER_SOURCE = 100
 KEPT_IN_ALL = 2_000
 SOURCES = 1_000
 OTHER = "other"
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 0.5
 LOG_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class _Seen:
+    """One source's refusals since the last time they were written."""
+
     count: int
     first_at: datetime
     last_at: datetime
+    kept: list[Quarantined] = field(default_factory=list)
 
 
 class Refusals:
-    """One process's account of refusals, written to the database every two seconds by a thread of its own."""
+    """One process's account of refusals, written twice a second by a thread of its own, so that no one waits for it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, Reason], _Seen] = {}
-        self._kept: Counter[str] = Counter()
-        self._kept_in_all = 0
         self._logged: dict[str, float] = {}
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
-    def note(self, peer: str, reason: Reason) -> bool:
-        """Count one refusal of ``peer``; whether its delivery may still be kept."""
+    def note(self, peer: str, refused: Undeliverable) -> None:
+        """Count one refusal of ``peer``, and have the delivery kept if there is room."""
         now = datetime.now(UTC)
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
                 self._thread.start()
-            key = (peer, reason)
+            key = (peer, refused.reason)
             if key not in self._seen and len(self._seen) >= SOURCES:
-                key = (OTHER, reason)
-            seen = self._seen.get(key)
-            if seen is None:
-                self._seen[key] = _Seen(1, now, now)
-            else:
-                seen.count += 1
-                seen.last_at = now
-            keep = self._kept_in_all < KEPT_IN_ALL and self._kept[peer] < KEPT_PER_SOURCE
-            if keep:
-                self._kept[peer] += 1
-                self._kept_in_all += 1
-        self._log(peer, reason)
-        return keep
+                key = (OTHER, refused.reason)
+            seen = self._seen.setdefault(key, _Seen(0, now, now))
+            seen.count += 1
+            seen.last_at = now
+            if len(seen.kept) < KEPT_PER_SOURCE and key[0] == peer:
+                seen.kept.append(Quarantined(new_id(), now, peer, refused))
+        self._log(peer, refused.reason)
 
     def close(self) -> None:
-        """Write what was counted, and end the thread."""
+        """Write what was noted, and end the thread."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
-    def load(self) -> None:
-        """Learn how many deliveries are kept already. Raises StoreError."""
-        with self._store.reading() as connection:
-            kept = refusals.kept(connection)
-        with self._lock:
-            self._kept = Counter(kept)
-            self._kept_in_all = sum(kept.values())
-
     def flush(self) -> None:
-        """Write what was counted since the last time. Raises StoreError, with nothing forgotten."""
+        """Write what was noted since the last time. Raises StoreError, with no count forgotten."""
         with self._lock:
-            counted, self._seen = self._seen, {}
-        rows = [
+            noted, self._seen = self._seen, {}
+        if not noted:
+            return
+        counted = [
             refusals.Refusal(peer, reason, seen.count, seen.first_at, seen.last_at)
-            for (peer, reason), seen in sorted(counted.items())
+            for (peer, reason), seen in sorted(noted.items())
         ]
         try:
             with self._store.writing() as connection:
-                refusals.add(connection, rows, limit=SOURCES, other=OTHER)
+                room = _Room(refusals.kept(connection))
+                kept = [delivery for seen in noted.values() for delivery in seen.kept if room.take(delivery.peer)]
+                record(connection, [], kept, timedelta(0))
+                refusals.add(connection, counted, limit=SOURCES, other=OTHER)
         except StoreError:
-            with self._lock:
-                for key, seen in counted.items():
-                    newer = self._seen.setdefault(key, seen)
-                    if newer is not seen:
-                        newer.count += seen.count
-                        newer.first_at = seen.first_at
+            self._put_back(noted)
             raise
+
+    def _put_back(self, noted: dict[tuple[str, Reason], _Seen]) -> None:
+        with self._lock:
+            for key, earlier in noted.items():
+                newer = self._seen.get(key)
+                if newer is None and len(self._seen) >= SOURCES:
+                    key = (OTHER, key[1])
+                    newer = self._seen.get(key)
+                if newer is None:
+                    self._seen[key] = earlier
+                    continue
+                newer.count += earlier.count
+                newer.first_at = min(newer.first_at, earlier.first_at)
+                newer.kept = (earlier.kept + newer.kept)[:KEPT_PER_SOURCE]
 
     def _run(self) -> None:
         stopping = False
         while not stopping:
             stopping = self._stop.wait(FLUSH_SECONDS)
-            if not self._seen:
-                continue
             try:
                 self.flush()
-                self.load()  # other processes keep deliveries too, and admins replay them
             except StoreError as failure:
                 _log.warning("refusals can't be counted now: %s", failure)
 
@@ -121,9 +120,23 @@ class Refusals:
         if len(self._logged) >= SOURCES:
             self._logged.clear()
         self._logged[peer] = now
-        hint = (
-            f"to allow it, add it to RECEIVER_ALLOWED_SOURCES: {peer}"
-            if reason is Reason.SOURCE
-            else "the token is missing or wrong"
-        )
-        _log.warning("refused %s: %s (logged once a minute)", peer, hint)
+        hint = "the token is missing or wrong"
+        if reason is Reason.SOURCE:
+            hint = f"to allow it, add {peer} to RECEIVER_ALLOWED_SOURCES"
+        _log.warning("refused %s: %s (said once a minute)", peer, hint)
+
+
+class _Room:
+    """How many refused deliveries may still be kept, of one source and in all."""
+
+    def __init__(self, kept: dict[str, int]) -> None:
+        self._by_source = Counter(kept)
+        self._in_all = sum(kept.values())
+
+    def take(self, peer: str | None) -> bool:
+        source = peer or ""
+        if self._in_all >= KEPT_IN_ALL or self._by_source[source] >= KEPT_PER_SOURCE:
+            return False
+        self._by_source[source] += 1
+        self._in_all += 1
+        return True
