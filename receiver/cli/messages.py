@@ -1,0 +1,192 @@
+"""``receiver messages``: the replies that came in."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from receiver.config import Settings
+from receiver.store import messages
+from receiver.vocabulary import Charset, Kind, Origin, phone_identity
+from receiver.vocabulary.wire import read_text, unescape, visible
+
+from . import export
+from .database import opened, settings
+from .options import after_option, limit_option, period_options, reveal_option
+from .output import Column, Format, Row, details, escaped, format_option, hint, masked, render
+
+
+def _notes_style(notes: str) -> str:
+    return "bold red" if Kind.UNSUBSCRIBE in notes else "yellow"
+
+
+_TABLE = (
+    Column("received_at", "received (UTC+8)", fixed=True),
+    Column("src", "from", fixed=True),
+    Column("dst", "to"),
+    Column("text", "text", widest=True),
+    Column("notes", "notes", style=_notes_style, beneath=""),
+    Column("id", "id", style=lambda _: "dim", fixed=True, beneath=""),
+)
+_FIELDS = tuple(map(Column, messages.FIELDS))
+_DETAILS = (*_FIELDS, *map(Column, ("peer", "raw", "raw_hex", "charset_decision", "as_utf_8", "as_gb18030")))
+
+
+@click.group("messages")
+def command() -> None:
+    """The replies that came in: list them, look into one, export them.
+
+    \b
+    Examples:
+      receiver messages list --src 13912345678 --since 2025-06-01
+      receiver messages list --kind unsubscribe --reveal
+      receiver messages show 01973a5e-7d1c-7b3a-9c11-2f0c8f9a4d21
+      receiver messages export --format xlsx -o june.xlsx --since 2025-06-01 --until 2025-07-01
+    """
+
+
+def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--duplicates/--no-duplicates", default=None, help="Only suspected duplicates, or none of them."),
+        click.option("--origin", type=click.Choice([str(each) for each in Origin]), help="How they reached us."),
+        click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Replies, or unsubscribes."),
+        click.option("--text", help="With this in the text, letter case aside."),
+        click.option("--dst", help="To this service number, whole."),
+        click.option("--src", metavar="PHONE", help="From this phone, written in any way (or sender, as it came)."),
+    ):
+        command = option(command)
+    return period_options(command)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The filter options as they were given."""
+
+    src: str | None
+    dst: str | None
+    text: str | None
+    kind: str | None
+    origin: str | None
+    since: datetime | None
+    until: datetime | None
+    duplicates: bool | None
+
+    def filter(self, chosen: Settings) -> messages.Filter:
+        src = self.src and (phone_identity(self.src, chosen.default_region) or self.src.strip())
+        kind, origin = self.kind and Kind(self.kind), self.origin and Origin(self.origin)
+        return messages.Filter(
+            src, self.dst, self.text, kind or None, origin or None, self.since, self.until, self.duplicates
+        )
+
+
+@command.command("list")
+@_filters
+@limit_option
+@after_option
+@reveal_option
+@format_option
+def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, **filters: Any) -> None:
+    """List replies, newest first, with phones masked unless --reveal.
+
+    Tables show China time (UTC+8); json and csv have RFC 3339 times in UTC and the API's field names. A reply that was
+    replayed from quarantine stands where it belongs by the time it came.
+
+    \b
+    Examples:
+      receiver messages list
+      receiver messages list --text 退订 --since 2025-06-01T08:00
+      receiver messages list --format csv --limit 500 > last.csv
+    """
+    chosen = settings()
+    with opened(chosen) as store, store.reading() as connection:
+        found = messages.page(connection, _Asked(**filters).filter(chosen), after=after, limit=limit + 1)
+    shown = found[:limit]
+    rows: Sequence[Row] = shown if reveal else [masked(row, "src", "src_wire") for row in shown]
+    if chosen_format == "table":
+        render([{**row, "notes": _notes(row)} for row in rows], _TABLE, chosen_format)
+    else:
+        render(rows, _FIELDS, chosen_format)
+    if len(found) > limit:
+        hint(f"There are more. Continue with: --after {shown[-1]['id']}")
+
+
+@command.command("show")
+@click.argument("message_id", type=click.UUID, metavar="ID")
+@reveal_option
+@format_option
+def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:
+    """Show one reply: every field, its bytes as they came, and how its charset was decided."""
+    with opened(settings()) as store, store.reading() as connection:
+        found = messages.get(connection, message_id)
+    if found is None:
+        raise click.ClickException(f'no message has the id {message_id}: see "receiver messages list"')
+    row = {**found, **_read_again(found["raw"], Charset(found["charset"]), found["charset_certain"])}
+    details(row if reveal else masked(row, "src", "src_wire"), _DETAILS, chosen_format)
+
+
+@command.command("export")
+@click.option("--format", "kind_of_file", type=click.Choice(list(export.FORMATS)), default="jsonl", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; standard output without it.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@_filters
+def export_(kind_of_file: str, output: Path | None, force: bool, **filters: Any) -> None:
+    """Export replies whole, newest first: the API's field names, times in UTC, and phones never masked.
+
+    A file is complete or not there at all, and readable by you alone.
+
+    csv is UTF-8 with a byte order mark. A cell that a spreadsheet could take for a formula (it begins with = + - @, a
+    tab or a line end, or is full-width) gets a leading apostrophe, and so does one that begins with an apostrophe: take
+    one away to have the text again. Phones like +8613912345678 are left as they are. In xlsx all cells are text.
+
+    \b
+    Examples:
+      receiver messages export --since 2025-06-01 > june.jsonl
+      receiver messages export --format xlsx -o replies.xlsx --kind reply
+      receiver messages export --format csv -o replies.csv --no-duplicates --force
+    """
+    if kind_of_file == "xlsx" and output is None:
+        raise click.UsageError("xlsx is for a file: say which with -o FILE")
+    chosen = settings()
+    wanted = _Asked(**filters).filter(chosen)
+    with (
+        opened(chosen) as store,
+        store.reading() as connection,
+        closing(messages.stream(connection, wanted)) as rows,
+    ):
+        export.write(rows, _FIELDS, kind_of_file, output, force=force)
+
+
+def _notes(row: Row) -> str:
+    notes = {
+        Kind.UNSUBSCRIBE: row["kind"] == Kind.UNSUBSCRIBE,
+        "duplicate": row["duplicate_of"] is not None,
+        "charset in doubt": not row["charset_certain"],
+    }
+    return ", ".join(note for note, applies in notes.items() if applies)
+
+
+def _read_again(raw: bytes, charset: Charset, certain: bool) -> dict[str, Any]:
+    utf_8, gb18030 = (read_text(raw, reading) for reading in (Charset.UTF_8, Charset.GB18030))
+    fits = [name for name, read in ((Charset.UTF_8, utf_8), (Charset.GB18030, gb18030)) if read.certain]
+    if unescape(raw).isascii():
+        why = "ASCII alone, which reads the same in every charset"
+    elif not fits:
+        why = "valid in neither charset: what could not be read is U+FFFD"
+    elif fits == [charset]:
+        why = f"valid in {charset} alone"
+    elif charset not in fits:
+        why = f"valid in {fits[0]} alone, but RECEIVER_CHARSET was {charset} when it came"
+    else:
+        why = f"valid in both charsets; {charset} was taken {'as certain' if certain else 'as the likelier, in doubt'}"
+    return {
+        "raw": escaped(raw),
+        "raw_hex": raw.hex(" "),
+        "charset_decision": why,
+        "as_utf_8": visible(utf_8.text) if utf_8.certain else None,
+        "as_gb18030": visible(gb18030.text) if gb18030.certain else None,
+    }

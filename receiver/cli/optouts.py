@@ -1,0 +1,148 @@
+"""``receiver optouts``: who said stop."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import click
+
+from receiver.store import optouts
+from receiver.store.store import Store
+from receiver.vocabulary import phone_identity
+from receiver.vocabulary.ledger import timestamp
+
+from .database import opened, settings
+from .options import limit_option, period_options, reveal_option
+from .output import Column, Format, Row, format_option, hint, masked, render
+
+BLOCKED, ALLOWED, INVALID = "blocked", "allowed", "invalid"
+_BATCH = 1_000
+_STYLES = {BLOCKED: "bold red", ALLOWED: "green", INVALID: "yellow"}
+
+_LIST = (
+    Column("phone", "phone", fixed=True),
+    Column("since", "since (UTC+8)", fixed=True),
+    Column("source", "source"),
+    Column("actor", "by"),
+    Column("reason", "reason", widest=True),
+    Column("message_id", "message", style=lambda _: "dim", fixed=True, beneath="message "),
+)
+_CHECK = (
+    Column("phone", "phone", fixed=True),
+    Column("identity", "identity", fixed=True),
+    Column("status", "status", style=lambda status: _STYLES[status], fixed=True),
+    Column("since", "since (UTC+8)", fixed=True),
+)
+
+
+@click.group("optouts")
+def command() -> None:
+    """People who said stop: list them, or check phones before you send to them.
+
+    \b
+    Examples:
+      receiver optouts list --since 2025-06-01
+      receiver optouts check 13912345678 && ./send-it
+      receiver optouts check - < phones.txt
+    """
+
+
+class _Cursor(click.ParamType[tuple[datetime, int]]):
+    """Where a page ended: the last one's moment, ``+`` how many of that moment were seen. It names no phone."""
+
+    name = "cursor"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[datetime, int]:
+        moment, _, seen = str(value).partition("+")
+        try:
+            at = datetime.fromisoformat(moment)
+            if at.tzinfo is not None and 1 < at.year < 9999:
+                return at, int(seen)
+        except ValueError:
+            pass
+        self.fail(f"{value!r} is no cursor; take the one that the page before ended with", param, ctx)
+
+
+def _cursor(shown: Sequence[Row], after: tuple[datetime, int] | None) -> str:
+    last = shown[-1]["since"]
+    seen = sum(row["since"] == last for row in shown)
+    if after is not None and after[0] == last:
+        seen += after[1]
+    return f"{timestamp(last)}+{seen}"
+
+
+@command.command("list")
+@period_options
+@limit_option
+@click.option("--after", type=_Cursor(), metavar="CURSOR", help="Continue where a page ended, by what it said then.")
+@reveal_option
+@format_option
+def list_(
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    after: tuple[datetime, int] | None,
+    reveal: bool,
+    chosen_format: Format,
+) -> None:
+    """List the opt-outs in force, newest first, with phones masked unless --reveal.
+
+    \b
+    Examples:
+      receiver optouts list --limit 500 --reveal --format csv > blocked.csv
+      receiver optouts list --since 2025-06-01 --until 2025-07-01
+    """
+    with opened(settings()) as store, store.reading() as connection:
+        found = optouts.page(connection, since=since, until=until, after=after, limit=limit + 1)
+    shown = [dict(row) for row in found[:limit]]
+    render(shown if reveal else [masked(row, "phone") for row in shown], _LIST, chosen_format)
+    if len(found) > limit:
+        hint(f"There are more. Continue with: --after {_cursor(shown, after)}")
+
+
+@command.command("check")
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@format_option
+def check(phones: tuple[str, ...], chosen_format: Format) -> None:
+    """Say of each PHONE, written in any way, whether it is opted out; - reads them from standard input, one a line.
+
+    Exit status 1 if any is blocked, else 2 if any is no phone number, else 0: all may be sent to.
+
+    \b
+    Examples:
+      receiver optouts check 13912345678 "+86 138 0013 8000"
+      receiver optouts check - < phones.txt | grep '"blocked"'
+    """
+    chosen = settings()
+    counts: Counter[str] = Counter()
+    with opened(chosen) as store:
+        render(_checked(store, _given(phones), chosen.default_region, counts), _CHECK, chosen_format)
+    if counts[BLOCKED]:
+        raise click.exceptions.Exit(1)
+    if counts[INVALID]:
+        raise click.exceptions.Exit(2)
+
+
+def _given(phones: Iterable[str]) -> Iterator[str]:
+    for phone in phones:
+        if phone == "-":
+            yield from filter(None, (line.strip() for line in sys.stdin))
+        else:
+            yield phone
+
+
+def _checked(store: Store, phones: Iterator[str], region: str, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+    while batch := list(islice(phones, _BATCH)):
+        # A sender that is no phone number is in the register as it came.
+        identities = [phone_identity(phone, region) for phone in batch]
+        names = [identity or phone.strip() for identity, phone in zip(identities, batch, strict=True)]
+        with store.reading() as connection:
+            blocked = optouts.suppressed(connection, names)
+        for phone, identity, name in zip(batch, identities, names, strict=True):
+            status = BLOCKED if name in blocked else ALLOWED if identity else INVALID
+            counts[status] += 1
+            since = blocked[name]["since"] if name in blocked else None
+            yield {"phone": phone, "identity": identity, "status": status, "since": since}

@@ -1,0 +1,87 @@
+"""Quarantine replay: a delivery is read again under present settings, and stored as the reply that it always was."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from receiver.store import messages, quarantine
+from receiver.store.errors import Conflict, Refused, Unavailable
+from receiver.store.record import record
+from receiver.store.store import Store
+from receiver.vocabulary import Delivery, Kind, Origin, Reply, Undeliverable
+
+_ATTEMPTS = 5
+
+Read = Callable[[bytes], Delivery | Undeliverable]
+
+
+class Status(StrEnum):
+    REPLAYED = "replayed"
+    LEFT = "left"
+    """It can't be accepted now either, and is in quarantine as before."""
+    ALREADY = "already replayed"
+    UNKNOWN = "not found"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one delivery; ``detail`` says why where it was not replayed."""
+
+    id: UUID
+    status: Status
+    kind: Kind | None = None
+    duplicate_of: UUID | None = None
+    detail: str | None = None
+
+
+class Replay:
+    """Replays deliveries one by one, each in a transaction of its own. ``read`` is how a delivery is read today."""
+
+    def __init__(self, store: Store, read: Read, duplicate_window: timedelta) -> None:
+        self._store = store
+        self._read = read
+        self._duplicate_window = duplicate_window
+
+    def one(self, quarantine_id: UUID) -> Result:
+        """Replay a delivery, by whatever number of callers at once. Raises Unavailable."""
+        with self._store.reading() as connection:
+            kept = quarantine.get(connection, quarantine_id)
+        if kept is None:
+            return Result(quarantine_id, Status.UNKNOWN, detail="nothing in quarantine has this id")
+        if kept["replayed_at"] is not None:
+            return _already(quarantine_id)
+        said = self._read(kept["raw"])
+        if isinstance(said, Undeliverable):
+            return Result(quarantine_id, Status.LEFT, detail=f"{said.reason}: {said.detail}")
+        # Under the delivery's own id, which is of the moment when it was received: it takes its place among the
+        # messages, is compared with those of its time, and could not be stored twice.
+        return self._store_reply(Reply(quarantine_id, kept["received_at"], Origin.PUSH, kept["peer"], said))
+
+    def _store_reply(self, reply: Reply) -> Result:
+        attempt = 1
+        while True:
+            try:
+                return self._claim_and_record(reply)
+            except Conflict as conflict:
+                if attempt == _ATTEMPTS:
+                    raise Unavailable(f"{_ATTEMPTS} attempts met other writers: {conflict}") from conflict
+                attempt += 1
+            except Refused as refused:
+                cause = str(refused).partition(":")[0]
+                return Result(reply.id, Status.LEFT, detail=f"the database refused it: {cause}")
+
+    def _claim_and_record(self, reply: Reply) -> Result:
+        with self._store.writing() as connection:
+            now = datetime.now(UTC)
+            if not quarantine.claim(connection, reply.id, replayed_at=now, message_id=reply.id):
+                return _already(reply.id)
+            record(connection, [reply], [], self._duplicate_window)
+            stored = messages.get(connection, reply.id)
+        duplicate_of = None if stored is None else stored["duplicate_of"]
+        return Result(reply.id, Status.REPLAYED, reply.delivery.kind, duplicate_of)
+
+
+def _already(quarantine_id: UUID) -> Result:
+    return Result(quarantine_id, Status.ALREADY, detail="it is among the messages: see messages show")

@@ -1,0 +1,21 @@
+"""Conditions on when something was received, which its id tells within limits."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Table
+
+from receiver.vocabulary import earliest_id
+
+# An id is made when its row is received: no row is much younger than its id, and the primary key's index cuts off
+# those before. It may be older: a clock that is set back leaves ids ahead of it (vocabulary.ids).
+_SLACK = timedelta(days=1)
+
+
+def received(table: Table, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    """Rows received at or after ``since`` and before ``until``."""
+    if since is not None:
+        yield table.c.id >= earliest_id(since - _SLACK)
+        yield table.c.received_at >= since
+    if until is not None:
+        yield table.c.received_at < until

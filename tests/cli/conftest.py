@@ -1,0 +1,144 @@
+"""The command line, run in this process or on a terminal, over a database with replies in it."""
+
+import fcntl
+import io
+import json
+import logging
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from receiver import cli
+from receiver.callback.parse import Reading, parse
+from receiver.store.store import Store
+from receiver.vocabulary import Delivery, Origin, Quarantined, Reason, Reply, Undeliverable, new_id
+
+WINDOW = timedelta(seconds=120)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No setting from outside, no .env, and the loggers as they were."""
+    for name in [name for name in os.environ if name.startswith("RECEIVER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run ``receiver …`` with its output into a pipe."""
+
+    def run(*arguments: object, stdin: str = "") -> Ran:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["receiver", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        status = ended.value.code
+        assert isinstance(status, int)
+        return Ran(status, said.out, said.err)
+
+    return run
+
+
+def on_terminal(arguments: Sequence[object], *, columns: int = 160, answer: str | None = None) -> Ran:
+    """Run ``receiver …`` with everything on one terminal, whose output is ``out``."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    environment.pop("NO_COLOR", None)
+    command = [sys.executable, "-m", "receiver", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    if answer is not None:
+        os.write(ours, answer.encode())
+    said = b""
+    while True:
+        try:
+            data = os.read(ours, 65_536)
+        except OSError:  # the other end was closed
+            break
+        if not data:
+            break
+        said += data
+    os.close(ours)
+    return Ran(process.wait(), said.decode().replace("\r\n", "\n"), "")
+
+
+class Filled:
+    """A migrated database and a hand to put things into it."""
+
+    def __init__(self, url: str) -> None:
+        self.store = Store(url, pooled=False)
+        self.store.upgrade("head")
+
+    def reply(self, query: bytes, *, at: datetime | None = None, origin: Origin = Origin.PUSH) -> UUID:
+        said = parse(query, Reading())
+        assert isinstance(said, Delivery)
+        reply = Reply(new_id(), at or datetime.now(UTC), origin, "203.81.21.34", said)
+        self.store.record([reply], [], WINDOW)
+        return reply.id
+
+    def kept(
+        self, query: bytes, *, reason: Reason | None = None, peer: str = "203.81.21.34", at: datetime | None = None
+    ) -> UUID:
+        """Put a delivery into quarantine, for ``reason`` or for what is wrong with it."""
+        if reason is not None:
+            why: Delivery | Undeliverable = Undeliverable(reason, "kept by a test", query)
+        else:
+            why = parse(query, Reading())
+        assert isinstance(why, Undeliverable)
+        kept = Quarantined(new_id(), at or datetime.now(UTC), peer, why)
+        self.store.record([], [kept], WINDOW)
+        return kept.id
+
+
+@pytest.fixture
+def filled(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+    """A database, once on each engine, that the command line is set to."""
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", database_url)
+    filled = Filled(database_url)
+    yield filled
+    filled.store.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+    """A SQLite database alone, for what no database has a part in."""
+    url = f"sqlite:///{tmp_path / 'receiver.db'}"
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", url)
+    filled = Filled(url)
+    yield filled
+    filled.store.close()
