@@ -48,7 +48,7 @@ def page(connection: Connection, chosen: Filter, *, after: UUID | None = None, l
 
 
 def stream(connection: Connection, chosen: Filter) -> Generator[RowMapping, None, None]:
-    """Every message, newest first, in as little memory for a million as for one. Close it if you stop before its end."""
+    """Every message, newest first, in as little memory for a million as for one; close it when stopping early."""
     statement = select(*_SHOWN).where(*_conditions(chosen)).order_by(messages.c.id.desc())
     with connection.execute(statement, execution_options={"yield_per": _FETCHED}) as result:
         yield from result.mappings()

@@ -118,10 +118,13 @@ def suppressed(connection: Connection, phones: Iterable[str]) -> dict[str, RowMa
 
 
 def _listed(connection: Connection) -> Any:
-    """The phones of the JSON parameter ``phones``, as a subquery: no database limits its length."""
+    """The phones of the JSON parameter ``phones``, as a subquery: no database limits its length.
+
+    Without parentheses: IN adds its own, and in two pairs SQLite takes the first phone alone.
+    """
     if connection.dialect.name == "sqlite":
-        return text("(SELECT value FROM json_each(:phones))")
-    return text("(SELECT json_array_elements_text(CAST(:phones AS json)))")
+        return text("SELECT value FROM json_each(:phones)")
+    return text("SELECT json_array_elements_text(CAST(:phones AS json))")
 
 
 def page(
