@@ -66,19 +66,35 @@ def parameters(query: bytes) -> dict[str, list[bytes]]:
     values: dict[str, list[bytes]] = {}
     name: str | None = None
     for part in query.split(b"&"):
-        key, separator, value = part.partition(b"=")
-        known = _KNOWN.get(key) or _KNOWN.get(unescape(key).strip().lower())
-        if known is not None and separator:
+        known = _name(part)
+        if known is not None:
             name = known
-            values.setdefault(name, []).append(value)
+            values.setdefault(name, []).append(part.partition(b"=")[2])
         elif name == "msg":
             values["msg"][-1] += b"&" + part
     return values
 
 
+def without_token(raw: bytes) -> bytes:
+    """``raw``, a query or the head of a request, without the parameter ``token``."""
+    kept = []
+    for part in raw.split(b"&"):
+        before, mark, first = part.rpartition(b"?")  # GET /recv.asp?token=…
+        if _name(part) == "token":
+            continue
+        kept.append(before + mark if mark and _name(first) == "token" else part)
+    return b"&".join(kept)
+
+
 def unsubscribing_phone(query: bytes, reading: Reading) -> str | None:
     """The phone that says stop in a delivery that is otherwise unusable, where there is no doubt which one it is."""
     return _unsubscribing_phone(parameters(query), reading)
+
+
+def _name(part: bytes) -> str | None:
+    """Which parameter we know ``part`` of a query sets."""
+    key, separator, _ = part.partition(b"=")
+    return (_KNOWN.get(key) or _KNOWN.get(unescape(key).strip().lower())) if separator else None
 
 
 def _unusable(values: dict[str, list[bytes]]) -> tuple[Reason, str] | None:

@@ -1,7 +1,6 @@
 """recv.asp's one view: who calls, what it says, what becomes of it, and the number that is answered."""
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,12 @@ from receiver.vocabulary.wire import read_text
 from .access import Access
 from .answer import Answer
 from .limits import LARGEST_KEPT, LARGEST_QUERY, UNREADABLE, Unreadable
-from .parse import Reading, parameters, parse, unsubscribing_phone
+from .parse import Reading, parameters, parse, unsubscribing_phone, without_token
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 _log = logging.getLogger(__name__)
-_TOKEN_PARAMETER = re.compile(rb"(?:^|(?<=&))token=[^&]*&?", re.IGNORECASE)
 _FORM_TYPES = frozenset(["", "application/x-www-form-urlencoded", "text/plain"])
 _ANSWERS = {
     Outcome.STORED: Answer.STORED,
@@ -86,14 +84,21 @@ class Callback:
 
     def _quarantine(self, why: Undeliverable, source: str) -> Answer:
         _log.info("quarantined a delivery from %s: %s", source, why.reason)
-        if self.intake.quarantine(_without_token(why), peer=source) is not Outcome.STORED:
+        if self.intake.quarantine(self._without_token(why), peer=source) is not Outcome.STORED:
             return Answer.UNAVAILABLE
         return Answer.TOO_LARGE if why.reason is Reason.TOO_LARGE else Answer.UNUSABLE
+
+    def _without_token(self, why: Undeliverable) -> Undeliverable:
+        """The same with the secret taken out of its bytes, wherever it stood and however it was escaped."""
+        raw = without_token(why.raw)
+        if self.access.token is not None:
+            raw = raw.replace(self.access.token.encode(), b"")
+        return Undeliverable(why.reason, why.detail, raw, why.unsubscribes)
 
     def _refuse(self, reason: Reason, query: bytes, source: str, environ: "WSGIEnvironment") -> Answer:
         unreadable: Unreadable | None = environ.get(UNREADABLE)
         said = _joined(query, _body(environ)) or (unreadable.head if unreadable else b"")
-        self.intake.refuse(_without_token(Undeliverable(reason, "", said[:LARGEST_QUERY])), peer=source)
+        self.intake.refuse(self._without_token(Undeliverable(reason, "", said[:LARGEST_QUERY])), peer=source)
         return Answer.REFUSED
 
 
@@ -107,7 +112,3 @@ def _body(environ: "WSGIEnvironment") -> bytes:
 
 def _joined(query: bytes, body: bytes) -> bytes:
     return query + b"&" + body if query and body else query or body
-
-
-def _without_token(why: Undeliverable) -> Undeliverable:
-    return Undeliverable(why.reason, why.detail, _TOKEN_PARAMETER.sub(b"", why.raw), why.unsubscribes)

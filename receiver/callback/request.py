@@ -1,0 +1,75 @@
+"""Reading requests as a careless gateway sends them: gunicorn's parser, taught to accept any byte in a target.
+
+The request line may hold bytes above 0x7F, spaces and other characters that must be escaped and are not
+(protocol.md §8). They are escaped for the parser and handed on as they came.
+"""
+
+from typing import Any
+
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
+
+from .limits import LARGEST_KEPT
+
+# RFC 9112 §3.2: what may stand in a request target. '#' is escaped too: no client sends a fragment, so it is text.
+_ESCAPED = {byte: f"%{byte:02X}" for byte in range(256) if not 0x21 <= byte <= 0x7E or byte == 0x23}
+
+
+class LenientRequest(Request):
+    """A request whose target may hold any byte but a line feed; ``query`` is the query as it came, in Latin-1."""
+
+    def __init__(self, cfg: Any, unreader: "RecordingUnreader", peer_addr: Any, req_number: int = 1) -> None:
+        unreader.begin()
+        super().__init__(cfg, unreader, peer_addr, req_number)
+
+    def parse(self, unreader: Any) -> Any:
+        # Larger than gunicorn's own limit goes: what is too large for us is kept and answered -3.
+        self.limit_request_line = LARGEST_KEPT
+        return super().parse(unreader)
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        method, _, rest = bytes(line_bytes).partition(b" ")
+        target, _, version = rest.rpartition(b" ")
+        self.unreader.note(method, target if version.startswith(b"HTTP/") else rest)
+        super().parse_request_line(b" ".join((method, _escape(target), version)))
+        self.query = target.partition(b"?")[2].decode("latin-1")
+
+
+def _escape(target: bytes) -> bytes:
+    if target.isascii() and target.decode("ascii").isprintable() and b" " not in target and b"#" not in target:
+        return target
+    return target.decode("latin-1").translate(_ESCAPED).encode("ascii")
+
+
+class RecordingUnreader(SocketUnreader):
+    """Remembers how the present request began, for when it turns out to be none."""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.head = b""
+        self.method = "GET"
+        self.target: bytes | None = None
+
+    def begin(self) -> None:
+        self.head = self.buf.getvalue()
+        self.method, self.target = "GET", None
+
+    def note(self, method: bytes, target: bytes) -> None:
+        self.method, self.target = method.decode("latin-1"), target
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        data: bytes = super().chunk(size_hint)
+        if len(self.head) < LARGEST_KEPT:
+            self.head += data[: LARGEST_KEPT - len(self.head)]
+        return data
+
+
+class LenientParser(RequestParser):
+    """The requests of one connection."""
+
+    mesg_class = LenientRequest
+
+    def __init__(self, cfg: Any, source: Any, source_addr: Any) -> None:
+        super().__init__(cfg, source, source_addr)
+        self.unreader = RecordingUnreader(source)
