@@ -8,7 +8,7 @@ import click
 
 import receiver
 from receiver.config import ConfigurationError
-from receiver.store.errors import Refused, StoreError, Unavailable
+from receiver.store.errors import Conflict, Refused, Unavailable
 
 DONE, REFUSED, WRONG_USAGE, UNAVAILABLE = 0, 1, 2, 3
 
@@ -62,7 +62,8 @@ def _run() -> Any:
     except click.exceptions.Exit as asked:
         return asked.exit_code
     except click.UsageError as wrong:
-        wrong.show()
+        where = f' (see "{wrong.ctx.command_path} --help")' if wrong.ctx else ""
+        click.echo(f"Error: {wrong.format_message()}{where}", err=True)
         return WRONG_USAGE
     except click.ClickException as wrong:
         wrong.show()
@@ -74,6 +75,9 @@ def _run() -> Any:
         click.echo(
             f"Error: the database can't be used: {failure}. Check RECEIVER_DATABASE_URL and that it runs.", err=True
         )
+        return UNAVAILABLE
+    except Conflict as failure:
+        click.echo(f"Error: other writers were in the way: {failure}. Nothing was changed: try again.", err=True)
         return UNAVAILABLE
     except Refused as failure:
         click.echo(

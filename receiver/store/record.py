@@ -10,12 +10,12 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from receiver.vocabulary import Delivery, Kind, Quarantined, Reply, Undeliverable, earliest_id
 
 from .optouts import Stop, opt_out
-from .tables import quarantine, utc_text
+from .tables import messages, quarantine, utc_text
 from .upsert import insert_or
 
 
@@ -26,14 +26,28 @@ def record(
 
     Idempotent: what is stored under an id already is left alone. Raises SQLAlchemy's errors (see ``store.failure``).
     """
+    stops = _not_recorded(connection, [*_stops_of(replies), *_stops_of_quarantined(quarantined)])
     if replies:
         _insert_messages(connection, replies, duplicate_window)
     if quarantined:
         statement = insert_or(connection, quarantine).on_conflict_do_nothing(index_elements=["id"])
         connection.execute(statement, [_quarantine_row(delivery) for delivery in quarantined])
-    stops = [*_stops_of(replies), *_stops_of_quarantined(quarantined)]
     if stops:
         opt_out(connection, stops)
+
+
+def _not_recorded(connection: Connection, stops: list[Stop]) -> list[Stop]:
+    """The stops whose message or quarantined delivery is not stored yet: those that are were honoured with it."""
+    if not stops:
+        return stops
+    known: set[UUID | None] = set()
+    for table, ids in (
+        (messages, [stop.message_id for stop in stops if stop.message_id]),
+        (quarantine, [stop.quarantine_id for stop in stops if stop.quarantine_id]),
+    ):
+        if ids:
+            known.update(connection.scalars(select(table.c.id).where(table.c.id.in_(ids))))
+    return [stop for stop in stops if stop.cause not in known]
 
 
 def _insert_messages(connection: Connection, replies: Sequence[Reply], duplicate_window: timedelta) -> None:
@@ -46,7 +60,7 @@ def _insert_messages(connection: Connection, replies: Sequence[Reply], duplicate
     # duplicates takes its snapshot after them.
     keys = sorted({_lock_key(reply.delivery) for reply in replies})
     connection.execute(_LOCK_POSTGRESQL, {"keys": json.dumps(keys)})
-    first: dict[tuple[str, str, bytes], UUID] = {}
+    first: dict[tuple[str, str, bytes], Reply] = {}
     rows = [_postgresql_row(reply, duplicate_window, first) for reply in replies]
     connection.execute(_INSERT_POSTGRESQL, {"rows": json.dumps(rows, ensure_ascii=False)})
 
@@ -121,10 +135,13 @@ def _sqlite_row(reply: Reply, duplicate_window: timedelta) -> tuple[Any, ...]:
 
 
 def _postgresql_row(
-    reply: Reply, duplicate_window: timedelta, first: dict[tuple[str, str, bytes], UUID]
+    reply: Reply, duplicate_window: timedelta, first: dict[tuple[str, str, bytes], Reply]
 ) -> dict[str, Any]:
     delivery = reply.delivery
-    earlier = first.setdefault((delivery.src, delivery.dst, delivery.raw), reply.id)
+    same = (delivery.src, delivery.dst, delivery.raw)
+    earlier = first.setdefault(same, reply)
+    if abs(reply.received_at - earlier.received_at) > duplicate_window:
+        earlier = first[same] = reply
     return {
         "id": reply.id.hex,
         "received_at": reply.received_at.isoformat(),
@@ -140,7 +157,7 @@ def _postgresql_row(
         "peer": reply.peer,
         "since": earliest_id(reply.received_at - duplicate_window).hex,
         "until": _until(reply, duplicate_window).hex,
-        "in_batch": None if earlier == reply.id else earlier.hex,
+        "in_batch": None if earlier is reply else earlier.id.hex,
     }
 
 

@@ -1,0 +1,1 @@
+"""Measurements of the receiver against what it promises, each a command."""
