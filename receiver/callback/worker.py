@@ -78,7 +78,7 @@ class CallbackWorker(GeventWorker):
 
         stays = whole and self.alive and not request.should_close()
         status, headers, body = self._respond(_environ(request, addr))
-        client.sendall(_message(status, headers, b"" if request.method == "HEAD" else body, stays))
+        _send(client, _message(status, headers, b"" if request.method == "HEAD" else body, stays))
         if not whole:
             _linger(client)
         return stays
@@ -97,7 +97,7 @@ class CallbackWorker(GeventWorker):
             "wsgi.input": io.BytesIO(),
             UNREADABLE: Unreadable(type(error).__name__, unreader.head, too_large),
         }
-        client.sendall(_message(*self._respond(environ), stays=False))
+        _send(client, _message(*self._respond(environ), stays=False))
         _linger(client)
 
     def _respond(self, environ: dict[str, Any]) -> tuple[str, Headers, bytes]:
@@ -172,6 +172,13 @@ def _date(second: int) -> str:
     if _date_now[0] != second:
         _date_now = (second, formatdate(second, usegmt=True))
     return _date_now[1]
+
+
+def _send(client: Any, message: bytes) -> None:
+    # One system call nearly always; gevent's sendall asks for the buffer's size first.
+    sent = client.send(message)
+    if sent < len(message):
+        client.sendall(message[sent:])
 
 
 def _read_body(request: Any, client: Any) -> bool:

@@ -1,5 +1,6 @@
 """Ids are UUIDv7: strictly increasing within a process, whatever the clock does, and ordered by time across all."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -93,3 +94,14 @@ def test_ids_made_at_or_after_a_moment_are_those_from_its_earliest_on(clock: Clo
 
 def test_the_earliest_id_of_a_moment_before_1970_is_the_smallest() -> None:
     assert milliseconds(earliest_id(datetime(1969, 1, 1, tzinfo=UTC))) == 0
+
+
+def test_a_forked_process_makes_other_ids_than_its_parent() -> None:
+    new_id()  # so that there are random bytes left over, which both would go on with
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(write, new_id().bytes)
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs, ours = os.read(read, 16), new_id().bytes
+    assert theirs[8:] != ours[8:]
