@@ -1,8 +1,9 @@
-"""The ledger's one writer: events get their place and their hash under the lock of the chain's head."""
+"""The ledger's statements: one writer, under the lock of the chain's head, and readers of all or of one phone's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from receiver.vocabulary.ledger import GENESIS, Event, chained, digest, skips_to
 
@@ -54,3 +55,56 @@ def _skipped(connection: Connection, head: int, count: int) -> dict[int, str]:
     stored = [sequence for sequence in wanted if 0 < sequence <= head]
     found = connection.execute(select(ledger.c.sequence, ledger.c.hash).where(ledger.c.sequence.in_(stored)))
     return {row.sequence: row.hash for row in found}
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """The last event's number and hash, as the head's row says."""
+    row = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash)).one()
+    return row.sequence, row.hash
+
+
+def count(connection: Connection) -> int:
+    """How many events there are."""
+    return connection.scalar(select(func.count()).select_from(ledger)) or 0
+
+
+def stream(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    """Every event in its order, in as little memory for a million as for one."""
+    statement = select(ledger).order_by(ledger.c.sequence)
+    with connection.execute(statement, execution_options={"yield_per": 5_000}) as result:
+        yield from cast(Iterable[Mapping[str, Any]], result.mappings())
+
+
+def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
+    """One phone's events in their order."""
+    return (
+        connection.execute(select(ledger).where(ledger.c.phone == phone).order_by(ledger.c.sequence)).mappings().all()
+    )
+
+
+def at(connection: Connection, sequences: Iterable[int]) -> dict[int, RowMapping]:
+    """The events with these numbers, by number."""
+    statement = select(ledger).where(ledger.c.sequence.in_(list(sequences)))
+    return {row["sequence"]: row for row in connection.execute(statement).mappings()}
+
+
+def disagreements(connection: Connection, limit: int) -> Sequence[tuple[str, bool]]:
+    """Phones for which the register is not what the ledger says: the phone, and whether the ledger has it opted out."""
+    return [(row.phone, row.by_ledger) for row in connection.execute(_DISAGREEMENTS, {"limit": limit})]
+
+
+# The last word on each phone, held against the register, either way round.
+_DISAGREEMENTS = text("""
+WITH last_word AS (
+    SELECT phone, max(sequence) AS sequence FROM ledger WHERE type IN ('opted_out', 'lifted') GROUP BY phone
+), by_ledger AS (
+    SELECT ledger.phone FROM ledger JOIN last_word ON last_word.sequence = ledger.sequence
+    WHERE ledger.type = 'opted_out'
+)
+SELECT phone, CAST(1 AS boolean) AS by_ledger FROM by_ledger
+WHERE phone NOT IN (SELECT phone FROM optouts)
+UNION ALL
+SELECT phone, CAST(0 AS boolean) AS by_ledger FROM optouts
+WHERE phone NOT IN (SELECT phone FROM by_ledger)
+ORDER BY phone LIMIT :limit
+""")

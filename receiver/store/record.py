@@ -15,20 +15,27 @@ from sqlalchemy import Connection, select, text
 from receiver.vocabulary import Delivery, Kind, Quarantined, Reply, Undeliverable, earliest_id
 
 from .optouts import Stop, opt_out
+from .services import Filing
 from .tables import messages, quarantine, utc_text
 from .upsert import insert_or
 
 
 def record(
-    connection: Connection, replies: Sequence[Reply], quarantined: Sequence[Quarantined], duplicate_window: timedelta
+    connection: Connection,
+    replies: Sequence[Reply],
+    quarantined: Sequence[Quarantined],
+    duplicate_window: timedelta,
+    filing: Filing | None = None,
 ) -> None:
     """Write replies and quarantined deliveries, honour their unsubscribes, flag duplicates.
+
+    ``filing`` says which service a number belongs to, where the caller has it at hand.
 
     Idempotent: what is stored under an id already is left alone. Raises SQLAlchemy's errors (see ``store.failure``).
     """
     stops = _not_recorded(connection, [*_stops_of(replies), *_stops_of_quarantined(quarantined)])
     if replies:
-        _insert_messages(connection, replies, duplicate_window)
+        _insert_messages(connection, replies, duplicate_window, filing or Filing.load(connection))
     if quarantined:
         statement = insert_or(connection, quarantine).on_conflict_do_nothing(index_elements=["id"])
         connection.execute(statement, [_quarantine_row(delivery) for delivery in quarantined])
@@ -50,10 +57,12 @@ def _not_recorded(connection: Connection, stops: list[Stop]) -> list[Stop]:
     return [stop for stop in stops if stop.cause not in known]
 
 
-def _insert_messages(connection: Connection, replies: Sequence[Reply], duplicate_window: timedelta) -> None:
+def _insert_messages(
+    connection: Connection, replies: Sequence[Reply], duplicate_window: timedelta, filing: Filing
+) -> None:
     if connection.dialect.name == "sqlite":
         # One writer at a time (BEGIN IMMEDIATE), and each row sees those before it.
-        connection.exec_driver_sql(_INSERT_SQLITE, [_sqlite_row(reply, duplicate_window) for reply in replies])
+        connection.exec_driver_sql(_INSERT_SQLITE, [_sqlite_row(reply, duplicate_window, filing) for reply in replies])
         return
     # Two processes that store the same reply at once must see each other: the second waits here until the first has
     # committed. Locks are taken in one order by all, so that they can't deadlock; the statement that looks for
@@ -61,7 +70,7 @@ def _insert_messages(connection: Connection, replies: Sequence[Reply], duplicate
     keys = sorted({_lock_key(reply.delivery) for reply in replies})
     connection.execute(_LOCK_POSTGRESQL, {"keys": json.dumps(keys)})
     first: dict[tuple[str, str, bytes], Reply] = {}
-    rows = [_postgresql_row(reply, duplicate_window, first) for reply in replies]
+    rows = [_postgresql_row(reply, duplicate_window, filing, first) for reply in replies]
     connection.execute(_INSERT_POSTGRESQL, {"rows": json.dumps(rows, ensure_ascii=False)})
 
 
@@ -70,9 +79,9 @@ def _insert_messages(connection: Connection, replies: Sequence[Reply], duplicate
 # replies (20 ms a batch instead of 2); for the same reason the order names src, which is constant.
 _INSERT_SQLITE = """
 INSERT INTO messages (
-    id, received_at, origin, kind, src, src_wire, dst, raw, text, charset, charset_certain, peer, duplicate_of
+    id, received_at, origin, kind, src, src_wire, dst, raw, text, charset, charset_certain, peer, service, duplicate_of
 ) VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15,
     (
         SELECT earlier.id FROM messages AS earlier
         WHERE earlier.src = ?5 AND earlier.id >= ?13 AND earlier.id < ?14 AND earlier.id <> ?1
@@ -85,11 +94,11 @@ INSERT INTO messages (
 # One parameter, made by the JSON encoder in one call; raw bytes in it are hexadecimal.
 _INSERT_POSTGRESQL = text("""
 INSERT INTO messages (
-    id, received_at, origin, kind, src, src_wire, dst, raw, text, charset, charset_certain, peer, duplicate_of
+    id, received_at, origin, kind, src, src_wire, dst, raw, text, charset, charset_certain, peer, service, duplicate_of
 )
 SELECT
     given.id, given.received_at, given.origin, given.kind, given.src, given.src_wire, given.dst, given.bytes,
-    given.text, given.charset, given.charset_certain, given.peer,
+    given.text, given.charset, given.charset_certain, given.peer, given.service,
     coalesce(
         (
             SELECT earlier.id FROM messages AS earlier
@@ -103,7 +112,7 @@ FROM (
     SELECT *, decode(raw, 'hex') AS bytes
     FROM json_to_recordset(CAST(:rows AS json)) AS row (
         id uuid, received_at timestamptz, origin text, kind text, src text, src_wire text, dst text, raw text,
-        text text, charset text, charset_certain boolean, peer text, since uuid, until uuid, in_batch uuid
+        text text, charset text, charset_certain boolean, peer text, service text, since uuid, until uuid, in_batch uuid
     )
 ) AS given
 ON CONFLICT (id) DO NOTHING
@@ -114,7 +123,7 @@ SELECT pg_advisory_xact_lock(CAST(key AS bigint)) FROM json_array_elements_text(
 """)
 
 
-def _sqlite_row(reply: Reply, duplicate_window: timedelta) -> tuple[Any, ...]:
+def _sqlite_row(reply: Reply, duplicate_window: timedelta, filing: Filing) -> tuple[Any, ...]:
     delivery = reply.delivery
     return (
         reply.id.hex,
@@ -131,11 +140,12 @@ def _sqlite_row(reply: Reply, duplicate_window: timedelta) -> tuple[Any, ...]:
         reply.peer,
         earliest_id(reply.received_at - duplicate_window).hex,
         _until(reply, duplicate_window).hex,
+        filing.service_of(delivery.dst),
     )
 
 
 def _postgresql_row(
-    reply: Reply, duplicate_window: timedelta, first: dict[tuple[str, str, bytes], Reply]
+    reply: Reply, duplicate_window: timedelta, filing: Filing, first: dict[tuple[str, str, bytes], Reply]
 ) -> dict[str, Any]:
     delivery = reply.delivery
     same = (delivery.src, delivery.dst, delivery.raw)
@@ -155,6 +165,7 @@ def _postgresql_row(
         "charset": delivery.charset,
         "charset_certain": delivery.charset_certain,
         "peer": reply.peer,
+        "service": filing.service_of(delivery.dst),
         "since": earliest_id(reply.received_at - duplicate_window).hex,
         "until": _until(reply, duplicate_window).hex,
         "in_batch": None if earlier is reply else earlier.id.hex,

@@ -1,5 +1,6 @@
 """The door to the database for the rest of the product: transactions, and errors that say what a failure means."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,9 +14,11 @@ from .engine import open_engine
 from .errors import Conflict, Refused, Unavailable
 from .failure import is_unavailable, is_worth_retrying
 from .record import record
+from .services import Filing
 from .tables import ledger_head
 
 _ATTEMPTS = 5
+_FILING_SECONDS = 2.0
 
 
 class Store:
@@ -23,6 +26,8 @@ class Store:
 
     def __init__(self, url: str, *, pooled: bool = True) -> None:
         self._engine = open_engine(url, pooled=pooled)
+        self._filing: Filing | None = None
+        self._filing_read = 0.0
         self.description = make_url(url).render_as_string(hide_password=True)
 
     def record(self, replies: Sequence[Reply], quarantined: Sequence[Quarantined], duplicate_window: timedelta) -> None:
@@ -33,11 +38,18 @@ class Store:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.writing() as connection:
-                    record(connection, replies, quarantined, duplicate_window)
+                    record(connection, replies, quarantined, duplicate_window, self._current_filing(connection))
                 return
             except Conflict as conflict:
                 if attempt == _ATTEMPTS:
                     raise Unavailable(f"{_ATTEMPTS} attempts met other writers: {conflict}") from conflict
+
+    def _current_filing(self, connection: Connection) -> Filing:
+        # A service's numbers change once in months: asked for every two seconds, they cost a reply nothing.
+        now = time.monotonic()
+        if self._filing is None or now - self._filing_read > _FILING_SECONDS:
+            self._filing, self._filing_read = Filing.load(connection), now
+        return self._filing
 
     def probe(self) -> None:
         """Prove that a reply could be stored now. Raises Unavailable."""
@@ -54,6 +66,14 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and holds no one up. Raises StoreError."""
         with _translated(), self._engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """As ``reading``, with every statement seeing the same state, however many there are."""
+        with self.reading() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def revision(self) -> str | None:

@@ -129,6 +129,15 @@ services = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+# Which service the replies to a number belong to: the number itself, or all that begin with it.
+service_numbers = Table(
+    "service_numbers",
+    metadata,
+    Column("number", String(100), primary_key=True),
+    Column("is_prefix", Boolean, primary_key=True),
+    Column("service", String(64), ForeignKey("services.code"), nullable=False, index=True),
+)
+
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -146,6 +155,18 @@ subscriptions = Table(
         sqlite_where=_IS_ACTIVE,
         postgresql_where=_IS_ACTIVE,
     ),
+)
+
+# Where an import of subscriptions is prepared in small steps, before one statement makes all of it count.
+staged_subscriptions = Table(
+    "staged_subscriptions",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("line", BigInteger, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
 )
 
 optouts = Table(

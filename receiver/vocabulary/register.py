@@ -4,6 +4,8 @@ from enum import StrEnum
 
 # Who acts where the subscriber's own SMS does.
 SUBSCRIBER = "subscriber"
+# Who acts where the receiver itself does.
+SYSTEM = "system"
 
 
 class Source(StrEnum):

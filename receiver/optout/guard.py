@@ -1,0 +1,87 @@
+"""The guard: whom nothing may be sent to. Every way out asks it, and it fails closed."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from receiver.store import optouts
+from receiver.store.errors import StoreError
+from receiver.store.ledger import Chain
+from receiver.store.store import Store
+from receiver.vocabulary import phone_identity
+from receiver.vocabulary.ledger import Event, EventType
+
+# Phones of one question. Each is answered by the register's index; nothing is loaded into memory.
+_ASKED_AT_ONCE = 10_000
+
+
+class GuardUnavailable(Exception):
+    """The register can't be asked: nobody may be texted now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A phone as it was written, who that is, and since when, by what and why it may not be texted."""
+
+    written: str
+    identity: str
+    since: datetime
+    source: str
+    reason: str | None
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What may be sent: to ``allowed`` (as written, with its identity) and to no one else."""
+
+    blocked: list[Blocked] = field(default_factory=list)
+    allowed: list[tuple[str, str]] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+
+
+def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
+    """Who of ``phones``, written in any way, is opted out; which is no phone; and who may be texted.
+
+    What is no phone is still blocked where the register has it as it came. Whoever sends asks right before each
+    batch: a stop that was answered ``0`` is seen by every question asked after it.
+
+    Raises GuardUnavailable where the register can't be asked: then nothing may be sent.
+    """
+    verdict = Verdict()
+    try:
+        with store.reading() as connection:
+            for some in _batches(phones):
+                identities = {phone: phone_identity(phone, region) or phone.strip() for phone in some}
+                register = optouts.suppressed(connection, set(identities.values()))
+                for phone, identity in identities.items():
+                    _judge(phone, identity, register, region, verdict)
+    except StoreError as failure:
+        raise GuardUnavailable(f"the opt-out register can't be asked, so nobody may be texted: {failure}") from failure
+    return verdict
+
+
+def note_blocked(store: Store, stopped: Iterable[Blocked], *, actor: str, detail: Mapping[str, Any]) -> None:
+    """Put into the ledger that a send was stopped; ``detail`` says which. Raises StoreError."""
+    at = datetime.now(UTC)
+    with store.writing() as connection:
+        Chain(connection).append(
+            Event(EventType.SEND_BLOCKED, at, actor, phone.identity, detail=dict(detail)) for phone in stopped
+        )
+
+
+def _judge(phone: str, identity: str, register: Mapping[str, Any], region: str, verdict: Verdict) -> None:
+    row = register.get(identity)
+    if row is not None:
+        verdict.blocked.append(Blocked(phone, identity, row["since"], row["source"], row["reason"]))
+    elif phone_identity(phone, region) is None:
+        verdict.invalid.append(phone)
+    else:
+        verdict.allowed.append((phone, identity))
+
+
+def _batches(phones: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(phones)
+    while some := list(islice(remaining, _ASKED_AT_ONCE)):
+        yield some

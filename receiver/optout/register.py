@@ -1,0 +1,102 @@
+"""The register, changed by people: stops that reached the enterprise otherwise than by SMS, and lifts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from receiver.store import ledger, optouts, subscriptions
+from receiver.store.store import Store
+from receiver.vocabulary import phone_identity
+from receiver.vocabulary.register import Source
+
+
+class RegisterError(Exception):
+    """A change that the register refuses; the message says what was wrong and what to do."""
+
+
+class NotOptedOut(RegisterError):
+    """There is no opt-out to lift."""
+
+
+class NotAPhone(RegisterError):
+    """What was given is no phone number."""
+
+
+class Unexplained(RegisterError):
+    """A change by a person needs to say who and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Who was opted out by an addition, and who was already."""
+
+    new: frozenset[str]
+    repeated: frozenset[str]
+
+
+class Register:
+    """The opt-out register of one database. ``region`` is whose numbers come without a country code."""
+
+    def __init__(self, store: Store, region: str = "CN") -> None:
+        self._store = store
+        self._region = region
+
+    def add(self, phones: Iterable[str], *, source: Source, reason: str, actor: str) -> Added:
+        """Opt phones out, written in any way, in one transaction; all of them, or none where one is no phone.
+
+        Raises NotAPhone, Unexplained, StoreError.
+        """
+        self._explained(reason, actor)
+        identities = sorted({self.identity(phone) for phone in phones})
+        now = datetime.now(UTC)
+        stops = [optouts.Stop(phone, now, source, actor.strip(), reason.strip()) for phone in identities]
+        with self._store.writing() as connection:
+            new = optouts.opt_out(connection, stops)
+        return Added(frozenset(new), frozenset(identities) - new)
+
+    def lift(self, phone: str, *, reason: str, actor: str) -> str:
+        """Take an opt-out back; the identity it was of. Its history stays, and its services stay cancelled.
+
+        Raises NotOptedOut, Unexplained, StoreError. No SMS leads here.
+        """
+        self._explained(reason, actor)
+        identity = phone_identity(phone, self._region) or phone.strip()
+        with self._store.writing() as connection:
+            if not optouts.lift(connection, identity, at=datetime.now(UTC), reason=reason.strip(), actor=actor.strip()):
+                raise NotOptedOut("this phone is not opted out: there is nothing to lift")
+        return identity
+
+    def history(self, phone: str) -> "History":
+        """All that is known of one subscriber's opt-outs. Raises StoreError."""
+        identity = phone_identity(phone, self._region) or phone.strip()
+        with self._store.snapshot() as connection:
+            optout = optouts.suppressed(connection, [identity]).get(identity)
+            return History(
+                identity,
+                None if optout is None else dict(optout),
+                [dict(event) for event in ledger.of_phone(connection, identity)],
+                [dict(subscription) for subscription in subscriptions.of_phone(connection, identity)],
+            )
+
+    def identity(self, phone: str) -> str:
+        """The E.164 form of ``phone``. Raises NotAPhone."""
+        identity = phone_identity(phone, self._region)
+        if identity is None:
+            raise NotAPhone(f"{phone!r} is no phone number: write it like 13912345678 or +8613912345678")
+        return identity
+
+    def _explained(self, reason: str, actor: str) -> None:
+        for name, value in (("reason", reason), ("actor", actor)):
+            if not value.strip():
+                raise Unexplained(f"say the {name}: it is part of the proof")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One subscriber: the opt-out in force, every event, every subscription."""
+
+    identity: str
+    optout: Mapping[str, Any] | None
+    events: Sequence[Mapping[str, Any]]
+    subscriptions: Sequence[Mapping[str, Any]]

@@ -1,0 +1,133 @@
+"""Which phone has which service since when; a phone that is opted out can get none."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, update
+
+from receiver.vocabulary import new_id
+from receiver.vocabulary.ledger import Event, EventType
+from receiver.vocabulary.register import SYSTEM
+
+from .ledger import Chain
+from .tables import optouts, services, staged_subscriptions, subscriptions
+from .upsert import insert_or
+
+
+class Subscribed(StrEnum):
+    """What became of a wish to subscribe."""
+
+    NEW = "subscribed"
+    ALREADY = "already subscribed"
+    OPTED_OUT = "opted out"
+    NO_SERVICE = "no such service"
+
+
+def subscribe(connection: Connection, phone: str, service: str, since: datetime) -> Subscribed:
+    """Give ``phone`` a service. A stop at the same moment comes before it or ends it: both lock the register."""
+    Chain(connection)
+    if connection.scalar(select(exists().where(optouts.c.phone == phone))):
+        return Subscribed.OPTED_OUT
+    if not connection.scalar(select(exists().where(services.c.code == service))):
+        return Subscribed.NO_SERVICE
+    if connection.scalar(select(exists().where(_active(phone, service)))):
+        return Subscribed.ALREADY
+    row = {"id": new_id(), "phone": phone, "service": service, "since": since}
+    connection.execute(insert(subscriptions), row)
+    return Subscribed.NEW
+
+
+def cancel(connection: Connection, phone: str, service: str, at: datetime) -> bool:
+    """End one subscription at somebody's wish; whether there was one. That is no opt-out."""
+    return connection.execute(update(subscriptions).where(_active(phone, service)).values(cancelled_at=at)).rowcount > 0
+
+
+def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
+    """All that a phone ever subscribed to, the newest first."""
+    statement = select(subscriptions).where(subscriptions.c.phone == phone).order_by(subscriptions.c.id.desc())
+    return connection.execute(statement).mappings().all()
+
+
+def page(
+    connection: Connection, *, service: str | None = None, active: bool = True, after: UUID | None = None, limit: int
+) -> Sequence[RowMapping]:
+    """Subscriptions, the newest first."""
+    statement = select(subscriptions).order_by(subscriptions.c.id.desc()).limit(limit)
+    if service is not None:
+        statement = statement.where(subscriptions.c.service == service)
+    if active:
+        statement = statement.where(subscriptions.c.cancelled_at.is_(None))
+    if after is not None:
+        statement = statement.where(subscriptions.c.id < after)
+    return connection.execute(statement).mappings().all()
+
+
+def stage(connection: Connection, import_id: UUID, rows: Iterable[dict[str, Any]]) -> None:
+    """Prepare rows (``line``, ``phone``, ``service``, ``since``) of an import; nothing counts yet."""
+    connection.execute(insert(staged_subscriptions), [{"import_id": import_id, "id": new_id(), **row} for row in rows])
+
+
+def staged_of_opted_out(connection: Connection, import_id: UUID) -> Sequence[RowMapping]:
+    """The prepared rows whose phone is opted out: they are left out."""
+    statement = (
+        select(staged_subscriptions)
+        .join(optouts, optouts.c.phone == staged_subscriptions.c.phone)
+        .where(staged_subscriptions.c.import_id == import_id)
+        .order_by(staged_subscriptions.c.line)
+    )
+    return connection.execute(statement).mappings().all()
+
+
+def take_staged(connection: Connection, import_id: UUID) -> int:
+    """Make an import count, all of it or nothing; how many subscriptions are new.
+
+    The register stays unlocked, since this may take seconds and a stop must not wait: see ``end_of_opted_out``.
+    """
+    chosen = select(*[staged_subscriptions.c[name] for name in ("id", "phone", "service", "since")]).where(
+        staged_subscriptions.c.import_id == import_id,
+        ~exists().where(optouts.c.phone == staged_subscriptions.c.phone),
+    )
+    statement = insert_or(connection, subscriptions).from_select(["id", "phone", "service", "since"], chosen)
+    taken = connection.execute(statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
+    return taken.rowcount
+
+
+def end_of_opted_out(connection: Connection, at: datetime) -> int:
+    """End what phones have that were opted out while an import ran, with the ledger's events; how many that were."""
+    chain = Chain(connection)
+    unwanted = connection.execute(
+        select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service, optouts.c.message_id)
+        .join(optouts, optouts.c.phone == subscriptions.c.phone)
+        .where(subscriptions.c.cancelled_at.is_(None))
+        .order_by(subscriptions.c.phone, subscriptions.c.service)
+    ).all()
+    for row in unwanted:
+        ended = update(subscriptions).where(subscriptions.c.id == row.id)
+        connection.execute(ended.values(cancelled_at=at, cancelled_by=row.message_id))
+    chain.append(
+        Event(EventType.SERVICE_CANCELLED, at, SYSTEM, row.phone, row.message_id, detail={"service": row.service})
+        for row in unwanted
+    )
+    return len(unwanted)
+
+
+def unstage(connection: Connection, import_id: UUID | None = None) -> None:
+    """Drop what an import prepared; without an id, what imports that were broken off left behind."""
+    statement = delete(staged_subscriptions)
+    connection.execute(
+        statement if import_id is None else statement.where(staged_subscriptions.c.import_id == import_id)
+    )
+
+
+def count_active(connection: Connection) -> int:
+    """How many subscriptions there are now."""
+    return connection.scalar(select(func.count()).where(subscriptions.c.cancelled_at.is_(None))) or 0
+
+
+def _active(phone: str, service: str) -> Any:
+    return (
+        (subscriptions.c.phone == phone) & (subscriptions.c.service == service) & subscriptions.c.cancelled_at.is_(None)
+    )
