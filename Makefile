@@ -19,7 +19,7 @@ help: ## list the tasks
 install: .venv/.runtime ## install the receiver into .venv, from hashed pins
 
 .PHONY: run
-run: .venv/.runtime ## serve: callback, admin and worker
+run: .venv/.runtime ## serve: callback and status page
 	@exec $(BIN)/receiver serve
 
 # --- develop
@@ -27,6 +27,10 @@ run: .venv/.runtime ## serve: callback, admin and worker
 .PHONY: test
 test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-kannel
+test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)
+	@$(BIN)/python -m pytest -m kannel tests/kannel $(ARGS)
 
 .PHONY: lint
 lint: .venv/.dev ## check style, format and which package imports which
@@ -44,8 +48,8 @@ types: .venv/.bench ## check types, strictly
 	@$(BIN)/mypy $(CODE)
 
 .PHONY: bench
-bench: .venv/.bench ## measure the receive path against its budget
-	@$(BIN)/python -m bench
+bench: .venv/.bench ## measure the receive path and the register against their budgets (ARGS=--quick)
+	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: accuracy
 accuracy: .venv/.bench ## measure how often the charset is decided rightly

@@ -2,17 +2,20 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver.vocabulary import MANDATORY_KEYWORD, Charset
 
 PREFIX = "RECEIVER_"
+_ENV_FILE = Path(".env")
 # Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
 _SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN")
 
@@ -84,8 +87,9 @@ class Settings(BaseSettings):
     @field_validator("callback_path")
     @classmethod
     def _absolute_path(cls, value: str) -> str:
-        if not value.startswith("/") or any(char in value for char in "?#<> ") or value in ("/healthz", "/readyz"):
-            raise ValueError("write a path that starts with / and has no query, for example /recv.asp")
+        plain = value.isascii() and value.isprintable() and not any(char in value for char in "?#<>% ")
+        if not value.startswith("/") or not plain or value in ("/healthz", "/readyz"):
+            raise ValueError("write a path that starts with /, in plain letters and without a query, like /recv.asp")
         return value
 
     @field_validator("callback_bind", "admin_bind")
@@ -111,7 +115,17 @@ class Settings(BaseSettings):
     def _region(cls, value: str) -> str:
         if not (len(value) == 2 and value.isascii() and value.isalpha()):
             raise ValueError("write a two-letter country code, for example CN")
+        if value.upper() != "CN":
+            from phonenumbers import SUPPORTED_REGIONS  # slow to import, and CN it nearly always is
+
+            if value.upper() not in SUPPORTED_REGIONS:
+                raise ValueError(f"{value} is no country's two-letter code; write for example CN")
         return value.upper()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, value: str) -> str:
+        return value.lower()
 
     @field_validator("database_url")
     @classmethod
@@ -120,12 +134,16 @@ class Settings(BaseSettings):
             return "postgresql+psycopg://" + value.partition("://")[2]
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("use sqlite:///<file> or postgresql+psycopg://user:password@host/name")
+        if value.startswith("sqlite:") and (value == "sqlite:///" or ":memory:" in value or "mode=memory" in value):
+            raise ValueError("name a file, like sqlite:////var/lib/receiver/receiver.db: memory would lose every reply")
         return value
 
     @model_validator(mode="after")
     def _one_writer(self) -> "Settings":
         if self.callback_processes > 1 and self.url.startswith("sqlite"):
             raise ValueError(f"{PREFIX}CALLBACK_PROCESSES above 1 needs PostgreSQL: set {PREFIX}DATABASE_URL")
+        if self.callback_bind.rpartition(":")[2] == self.admin_bind.rpartition(":")[2]:
+            raise ValueError(f"{PREFIX}CALLBACK_BIND and {PREFIX}ADMIN_BIND need two different ports")
         return self
 
     @cached_property
@@ -139,31 +157,42 @@ def load() -> Settings:
 
     Raises ConfigurationError with a line for each setting that can't be used.
     """
+    given = _given()
     try:
-        return Settings(_env_file=Path(".env"), **_from_files())
+        return Settings(_env_file=_ENV_FILE, **_from_files(given))
     except ValidationError as invalid:
         raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
 
 
 def unknown() -> list[str]:
-    """A warning for each variable with our prefix that is no setting, most likely a slip."""
+    """A warning for each name with our prefix that is no setting, most likely a slip."""
     names = {PREFIX + name.upper() for name in Settings.model_fields}
     known = names | {f"{PREFIX}{name}_FILE" for name in _SECRETS}
     return [
         f"{name} is no setting"
         + (f"; did you mean {near[0]}?" if (near := difflib.get_close_matches(name, known, 1)) else "")
-        for name in sorted(os.environ)
-        if name.startswith(PREFIX) and name not in known
+        for name in sorted(_given())
+        if name not in known
     ]
 
 
-def _from_files() -> dict[str, Any]:
+def _given() -> dict[str, str]:
+    """What is given under our prefix: in the environment, or else in ``./.env``."""
+    try:
+        in_file = dotenv_values(_ENV_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"can't read {_ENV_FILE}: {error}. It must be UTF-8 text") from None
+    given = {name.upper(): value or "" for name, value in in_file.items()} | dict(os.environ)
+    return {name: value for name, value in given.items() if name.startswith(PREFIX)}
+
+
+def _from_files(given: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in _SECRETS:
-        path = os.environ.get(f"{PREFIX}{name}_FILE")
+        path = given.get(f"{PREFIX}{name}_FILE")
         if path is None:
             continue
-        if PREFIX + name in os.environ:
+        if PREFIX + name in given:
             raise ConfigurationError(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set: unset one")
         try:
             values[name.lower()] = Path(path).read_text().strip()

@@ -114,3 +114,39 @@ def test_a_slip_in_a_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECEIVER_ALOWED_SOURCES", "10.0.0.1")
 
     assert config.unknown() == ["RECEIVER_ALOWED_SOURCES is no setting; did you mean RECEIVER_ALLOWED_SOURCES?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DEFAULT_REGION", "ZZ", "no country"),
+        ("CALLBACK_PATH", "/中", "plain letters"),
+        ("DATABASE_URL", "sqlite:///:memory:", "name a file"),
+        ("ADMIN_BIND", "127.0.0.1:8000", "two different ports"),
+    ],
+)
+def test_a_setting_that_would_lose_replies_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(config.PREFIX + name, value)
+
+    with pytest.raises(config.ConfigurationError, match=says):
+        config.load()
+
+
+def test_the_env_file_may_name_a_secrets_file_too(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-long-token\n")
+    (tmp_path / ".env").write_text("RECEIVER_CALLBACK_TOKEN_FILE=token\nRECEIVER_CHARSETT=utf-8\n")
+
+    token = config.load().callback_token
+
+    assert token is not None
+    assert token.get_secret_value() == "a-long-token"
+    assert config.unknown() == ["RECEIVER_CHARSETT is no setting; did you mean RECEIVER_CHARSET?"]
+
+
+def test_an_env_file_that_is_no_utf_8_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("RECEIVER_CALLBACK_PATH=/接收".encode("gbk"))
+
+    with pytest.raises(config.ConfigurationError, match="UTF-8"):
+        config.load()

@@ -173,4 +173,7 @@ def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with serving(tmp_path, RECEIVER_CALLBACK_BIND=f"127.0.0.1:{taken.getsockname()[1]}") as served:
-            eventually(lambda: "in use" in served.log, served)
+            assert served.process.wait(WITHIN) == 3
+            assert "in use" in served.log
+            assert "RECEIVER_CALLBACK_BIND" in served.log
+            assert "Try it" not in served.log

@@ -124,9 +124,10 @@ def _unsubscribes(raw: bytes, text: str, reading: Reading) -> bool:
 
 def _other_readings(raw: bytes, charset: Charset) -> Iterator[str]:
     """What the bytes may also have meant, where a text as it is written must not hide an unsubscribe."""
-    if raw.endswith(b"&"):
-        # The sign of a careless URL, not of a text.
-        yield read_text(raw.rstrip(b"&"), charset).text
+    before, ampersand, after = raw.partition(b"&")
+    if ampersand and all(b"=" in part for part in after.split(b"&") if part):
+        # What follows may be parameters that we don't know, or the sign of a careless URL.
+        yield read_text(before, charset).text
     if raw[:3].upper() in (b"%00", b"%FF") or raw[:1] in (b"\x00", b"\xff"):
         # UTF-16, as some gateways (Kannel) hand on an SMS in UCS-2: no text in another charset begins so.
         with suppress(UnicodeDecodeError):

@@ -4,6 +4,7 @@ The request line may hold bytes above 0x7F, spaces and other characters that mus
 (protocol.md §8). They are escaped for the parser and handed on as they came.
 """
 
+import re
 from typing import Any
 
 from gunicorn.http.message import Request
@@ -14,6 +15,10 @@ from .limits import LARGEST_KEPT
 
 # RFC 9112 §3.2: what may stand in a request target. '#' is escaped too: no client sends a fragment, so it is text.
 _ESCAPED = {byte: f"%{byte:02X}" for byte in range(256) if not 0x21 <= byte <= 0x7E or byte == 0x23}
+
+_ENDS_WITH_LINE_FEED = re.compile(rb"[^\r\n]* HTTP/[0-9.]+[ \t]*\n")
+# What the first line of an unreadable request asks for, as well as can be told.
+_ASKED_FOR = re.compile(rb"\s*[A-Za-z]+[ \t]+(\S[^\r\n]*?)(?:[ \t]+HTTP/[0-9.]+[ \t]*)?(?:\r|\n|$)")
 
 
 class LenientRequest(Request):
@@ -31,6 +36,14 @@ class LenientRequest(Request):
     def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
         # Whom a proxy speaks for is our own question (callback.access); gunicorn's costs a twentieth of a request.
         return {}, []
+
+    def read_line(self, unreader: Any, buf: bytearray, limit: int = 0) -> Any:
+        # A line feed in a target is text, as everything else there; at the end of a line it is no request of HTTP's.
+        while (end := buf.find(b"\r\n")) < 0 and not _ENDS_WITH_LINE_FEED.match(buf) and len(buf) <= limit:
+            self.read_into(unreader, buf)
+        if 0 <= end <= limit and not _ENDS_WITH_LINE_FEED.match(buf):
+            return bytes(buf[:end]), buf[end + 2 :]
+        return super().read_line(unreader, buf, limit)
 
     def parse_request_line(self, line_bytes: bytes) -> None:
         method, _, rest = bytes(line_bytes).partition(b" ")
@@ -58,6 +71,14 @@ class RecordingUnreader(SocketUnreader):
     def begin(self) -> None:
         self.head = self.buf.getvalue()
         self.method, self.target = "GET", None
+
+    @property
+    def asked_for(self) -> bytes:
+        """The target, also where the request line could not be parsed; empty where there is none to be seen."""
+        if self.target:
+            return self.target
+        seen = _ASKED_FOR.match(self.head)
+        return seen[1] if seen else b""
 
     def note(self, method: bytes, target: bytes) -> None:
         self.method, self.target = method.decode("latin-1"), target

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FORM_TYPES = frozenset(["", "application/x-www-form-urlencoded", "text/plain"])
+_REFUSALS = {Reason.SOURCE: "its address is not allowed", Reason.TOKEN: "its token is missing or wrong"}
 _ANSWERS = {
     Outcome.STORED: Answer.STORED,
     Outcome.QUARANTINED: Answer.UNUSABLE,
@@ -62,25 +63,29 @@ class Callback:
     def _said(self, environ: "WSGIEnvironment", query: bytes) -> Delivery | Undeliverable:
         unreadable: Unreadable | None = environ.get(UNREADABLE)
         if unreadable is not None:
-            return self._unusable(Reason.MALFORMED, unreadable.detail, query or unreadable.head, unreadable.too_large)
+            said = query or unreadable.head
+            return self._unusable(Reason.MALFORMED, unreadable.detail, said, query, unreadable.too_large)
         method = environ["REQUEST_METHOD"]
         said = query if method == "GET" else _joined(query, _body(environ))
         if method not in ("GET", "POST"):
-            return self._unusable(Reason.METHOD, f"method {method[:20]} delivers nothing", said)
+            return self._unusable(Reason.METHOD, f"method {method[:20]} delivers nothing", said, query)
         media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         if method == "POST" and media_type not in _FORM_TYPES:
-            return self._unusable(Reason.CONTENT_TYPE, f"a body of type {media_type[:60]} is no form", said)
+            return self._unusable(Reason.CONTENT_TYPE, f"a body of type {media_type[:60]} is no form", said, query)
         if len(said) > LARGEST_QUERY:
-            return self._unusable(Reason.TOO_LARGE, "", said)
+            return self._unusable(Reason.TOO_LARGE, "", said, query)
         return parse(said, self.reading)
 
-    def _unusable(self, reason: Reason, detail: str, said: bytes, too_large: bool = False) -> Undeliverable:
+    def _unusable(
+        self, reason: Reason, detail: str, said: bytes, query: bytes, too_large: bool = False
+    ) -> Undeliverable:
         """What can't be accepted whatever it says; the unsubscribe in it is honoured all the same."""
         if too_large or len(said) > LARGEST_QUERY:
             reason, detail = Reason.TOO_LARGE, f"more than {LARGEST_QUERY} bytes; at most {LARGEST_KEPT} are kept"
-        return Undeliverable(
-            reason, detail, said[:LARGEST_KEPT], unsubscribing_phone(said[:LARGEST_KEPT], self.reading)
-        )
+        kept = said[:LARGEST_KEPT]
+        # A body behind the query may hide the stop that the query says.
+        stop = unsubscribing_phone(kept, self.reading) or unsubscribing_phone(query[:LARGEST_KEPT], self.reading)
+        return Undeliverable(reason, detail, kept, stop)
 
     def _quarantine(self, why: Undeliverable, source: str) -> Answer:
         _log.info("quarantined a delivery from %s: %s", source, why.reason)
@@ -98,7 +103,9 @@ class Callback:
     def _refuse(self, reason: Reason, query: bytes, source: str, environ: "WSGIEnvironment") -> Answer:
         unreadable: Unreadable | None = environ.get(UNREADABLE)
         said = _joined(query, _body(environ)) or (unreadable.head if unreadable else b"")
-        self.intake.refuse(self._without_token(Undeliverable(reason, "", said[:LARGEST_QUERY])), peer=source)
+        self.intake.refuse(
+            self._without_token(Undeliverable(reason, _REFUSALS[reason], said[:LARGEST_QUERY])), peer=source
+        )
         return Answer.REFUSED
 
 

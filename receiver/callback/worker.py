@@ -85,7 +85,7 @@ class CallbackWorker(GeventWorker):
 
     def _answer_unreadable(self, parser: LenientParser, client: Any, addr: Any, error: Exception) -> None:
         unreader = parser.unreader
-        path, _, query = (unreader.target or b"").partition(b"?")
+        path, _, query = unreader.asked_for.partition(b"?")
         too_large = isinstance(error, LimitRequestLine | LimitRequestHeaders)
         environ = {
             **_BASE_ENVIRON,

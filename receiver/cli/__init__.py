@@ -1,6 +1,7 @@
 """The command line: ``receiver …``. Commands are imported when they are called, so that each starts fast."""
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -19,6 +20,8 @@ _COMMANDS = {
     "messages": "receiver.cli.messages",
     "quarantine": "receiver.cli.quarantine",
     "optouts": "receiver.cli.optouts",
+    "services": "receiver.cli.services",
+    "subscriptions": "receiver.cli.subscriptions",
     "simulate": "receiver.cli.simulate",
 }
 
@@ -54,6 +57,7 @@ def main() -> None:
 
 
 def _run() -> Any:
+    os.umask(0o077)  # what we write holds phones and texts
     try:
         return command.main(standalone_mode=False) or DONE
     except click.exceptions.Abort:
@@ -61,6 +65,9 @@ def _run() -> Any:
         return REFUSED
     except click.exceptions.Exit as asked:
         return asked.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message(), err=True)
+        return WRONG_USAGE
     except click.UsageError as wrong:
         where = f' (see "{wrong.ctx.command_path} --help")' if wrong.ctx else ""
         click.echo(f"Error: {wrong.format_message()}{where}", err=True)
@@ -87,6 +94,9 @@ def _run() -> Any:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has seen enough
         return DONE
+    except (UnicodeError, OSError) as failure:
+        click.echo(f"Error: {failure}", err=True)
+        return REFUSED
 
 
-__all__ = ["REFUSED", "UNAVAILABLE", "WRONG_USAGE", "StoreError", "command", "main"]
+__all__ = ["REFUSED", "UNAVAILABLE", "WRONG_USAGE", "command", "main"]

@@ -1,11 +1,13 @@
 """``receiver serve``: migrate, then run the roles, restart one that dies, and drain on SIGTERM."""
 
+import socket
 import time
 from functools import partial
 
 import click
 
 from receiver import config
+from receiver.cli import UNAVAILABLE
 from receiver.observability import configure_logging
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
@@ -33,6 +35,7 @@ def command(role: str | None) -> None:
     configure_logging(settings.log_format, settings.log_level, role="serve")
     for warning in config.unknown():
         click.echo(f"Warning: {warning}", err=True)
+    _check_addresses(settings.callback_bind, settings.admin_bind)
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     roles = {name: partial(serve, name, settings) for name in ROLES}
@@ -42,6 +45,24 @@ def command(role: str | None) -> None:
     if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
         click.echo(_greeting(settings), err=True)
     raise click.exceptions.Exit(supervisor.run())
+
+
+def _check_addresses(*binds: str) -> None:
+    """Say at once where an address can't be listened at; a role would try for ever."""
+    for bind in binds:
+        host, _, port = bind.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host.strip("[]"), int(port)))
+            except OSError as error:
+                which = f"{config.PREFIX}CALLBACK_BIND" if bind == binds[0] else f"{config.PREFIX}ADMIN_BIND"
+                raise _Unusable(f"can't listen at {bind}: {error.strerror}. Set {which} to another address") from None
+
+
+class _Unusable(click.ClickException):
+    exit_code = UNAVAILABLE
 
 
 def _migrate(settings: config.Settings) -> bool:

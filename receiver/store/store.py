@@ -25,7 +25,12 @@ class Store:
     """One database, by its URL. Nothing is connected until it is used."""
 
     def __init__(self, url: str, *, pooled: bool = True) -> None:
-        self._engine = open_engine(url, pooled=pooled)
+        try:
+            self._engine = open_engine(url, pooled=pooled)
+        except (exc.ArgumentError, ValueError):
+            raise Unavailable(
+                "its URL can't be read: write postgresql+psycopg://user:password@host:5432/name"
+            ) from None
         self._filing: Filing | None = None
         self._filing_read = 0.0
         self.description = make_url(url).render_as_string(hide_password=True)

@@ -123,7 +123,34 @@ UNSUBSCRIBES = [
         post(b"/recv.asp", b"src=13900001064&dst=1&msg=0000", b"Content-Type: application/json"),
         "+8613900001064",
     ),
+    (
+        "a query before a body of a wrong type",
+        post(b"/recv.asp?src=13900001065&dst=1&msg=0000", b"{}", b"Content-Type: application/json"),
+        "+8613900001065",
+    ),
+    ("line feeds alone", b"GET /recv.asp?src=13900001066&dst=1&msg=0000 HTTP/1.1\nHost: x\n\n", "+8613900001066"),
+    ("tabs for spaces", b"GET\t/recv.asp?src=13900001067&dst=1&msg=0000\tHTTP/1.1\r\n\r\n", "+8613900001067"),
 ]
+
+ACCEPTED_UNSUBSCRIBES = [
+    ("a line feed in the target", line(b"GET /recv.asp?src=13900001081&dst=1&msg=0000\n HTTP/1.1"), "+8613900001081"),
+    ("a parameter unknown to us", get(b"/recv.asp?src=13900001082&dst=1&msg=0000&id=7"), "+8613900001082"),
+    ("an & at the end", get(b"/recv.asp?src=13900001083&dst=1&msg=0000&"), "+8613900001083"),
+    ("UTF-16", get(b"/recv.asp?src=13900001084&dst=1&msg=%00%30%00%30%00%30%00%30"), "+8613900001084"),
+    ("full-width UTF-16", get(b"/recv.asp?src=13900001085&dst=1&msg=%ff%10%FF%10%FF%10%FF%10"), "+8613900001085"),
+    ("raw full-width UTF-16", get(b"/recv.asp?src=13900001086&dst=1&msg=" + b"\xff\x10" * 4), "+8613900001086"),
+]
+
+
+@pytest.mark.parametrize(("sent", "phone"), [pytest.param(*case[1:], id=case[0]) for case in ACCEPTED_UNSUBSCRIBES])
+def test_an_unsubscribe_is_not_hidden_by_a_careless_gateway(receiver: Receiver, sent: bytes, phone: str) -> None:
+    assert_number(ask(receiver.port, sent), 0)
+    assert receiver.stored.is_opted_out(phone)
+
+
+def test_a_text_with_an_ampersand_that_begins_like_an_unsubscribe_is_a_reply(receiver: Receiver) -> None:
+    assert_number(receiver.get(b"/recv.asp?src=13900001087&dst=1&msg=0000&no"), 0)
+    assert not receiver.stored.is_opted_out("+8613900001087")
 
 
 @pytest.mark.parametrize(("sent", "phone"), [pytest.param(*case[1:], id=case[0]) for case in UNSUBSCRIBES])

@@ -11,6 +11,8 @@ from receiver.store.tables import messages, optouts
 from tests.kannel.kannel import Kannel, KannelFailed
 from tests.serving import Server
 
+pytestmark = pytest.mark.kannel
+
 SERVICE = "10690000"
 PHONES = [f"1540000000{digit}" for digit in range(10)]
 
