@@ -39,7 +39,9 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
     token = settings.callback_token
     callback = Callback(
         access=Access(settings.allowed_sources, settings.trusted_proxies, token.get_secret_value() if token else None),
-        reading=Reading(settings.charset, settings.default_region, keyword_set(settings.unsubscribe_keywords)),
+        reading=Reading(
+            settings.charset, settings.default_region, keyword_set(settings.unsubscribe_keywords), token is not None
+        ),
         intake=intake,
     )
     return CallbackApp(settings.callback_path, callback, others=health_app(intake))

@@ -61,6 +61,9 @@ class Role(BaseApplication):
             "backlog": 4096,
             "permit_unconventional_http_method": True,
             "casefold_http_method": True,
+            # A gateway sends few headers and short ones. The parser reads them anew with every piece that arrives.
+            "limit_request_fields": 64,
+            "limit_request_field_size": 4_096,
             "proc_name": "receiver-callback",
         }
 

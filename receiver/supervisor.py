@@ -76,7 +76,7 @@ class Supervisor:
         while not self._stopping:
             self._revive()
             time.sleep(_TICK)
-        return self._drain()
+        return self.drain()
 
     def _stop(self, *_: Any) -> None:
         self._stopping = True
@@ -98,9 +98,15 @@ class Supervisor:
                 _log.error("%s ended with status %s; starting it again in %.1f s", role.name, status, role.delay)
                 role.process = None
             if role.process is None and now >= role.start_at and not self._stopping:
-                self._start(role)
+                try:
+                    self._start(role)
+                except OSError as error:  # no process or memory to be had just now
+                    role.start_at = now + _LONGEST_DELAY
+                    _log.error("%s can't be started now: %s", role.name, error)
 
-    def _drain(self) -> int:
+    def drain(self) -> int:
+        """End every role: what was accepted is committed and answered; the exit status as of ``run``."""
+        self._stopping = True
         running = [role.process for role in self._roles if role.process is not None]
         for process in running:
             process.terminate()

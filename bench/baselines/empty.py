@@ -7,11 +7,21 @@ from receiver.observability import configure_logging
 from receiver.server import Role
 
 
+class EmptyApp(Flask):
+    """What the callback's worker asks of its application, for one that takes everybody and holds nothing."""
+
+    def expects(self, _peer: str) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
 class Empty(Role):
     """The callback role with nothing behind it."""
 
     def load(self) -> Flask:
-        app = Flask(__name__, static_folder=None)
+        app = EmptyApp(__name__, static_folder=None)
 
         @app.get("/recv.asp")
         def receive() -> str:

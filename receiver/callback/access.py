@@ -10,6 +10,8 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 _CACHED = 1024
+# A source that can't be told: no network holds it.
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,11 @@ class Access:
             return _canonical(peer)
         source = peer
         for hop in reversed(forwarded_for.split(",")):
-            if not self._is_proxy(source):
+            if not self.is_proxy(source):
                 break
-            if _address(hop.strip()) is None:
-                break  # a proxy that names nobody speaks for itself
-            source = hop.strip()
+            source = _without_port(hop.strip())
+            if _address(source) is None:
+                return UNKNOWN  # whoever that is, it is nobody we allow
         return _canonical(source)
 
     def allows(self, source: str) -> bool:
@@ -52,7 +54,7 @@ class Access:
             return True
         return token is not None and hmac.compare_digest(token.encode(), self.token.encode())
 
-    def _is_proxy(self, source: str) -> bool:
+    def is_proxy(self, source: str) -> bool:
         return _within(source, self.proxies)
 
 
@@ -64,12 +66,20 @@ def _within(source: str, networks: Sequence[Network]) -> bool:
 @lru_cache(maxsize=1024)
 def _canonical(source: str) -> str:
     address = _address(source)
-    return source[:45] if address is None else str(address)
+    return UNKNOWN if address is None else str(address)
+
+
+def _without_port(hop: str) -> str:
+    """``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as some proxies write, without the port."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    host, _, port = hop.partition(":")
+    return host if port.isdigit() and "." in host else hop
 
 
 def _address(written: str) -> Address | None:
     try:
-        address = ip_address(written)
+        address = ip_address(written.partition("%")[0])  # a zone says which of our own links, not who it is
     except ValueError:
         return None
     # An IPv4 caller on a socket that listens on both.

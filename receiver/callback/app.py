@@ -44,6 +44,14 @@ class CallbackApp:
         start_response("200 OK", _HEADERS[answer])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
+    def expects(self, peer: str) -> bool:
+        """Whether requests from ``peer`` may be a gateway's: it is allowed, or a proxy that speaks for others."""
+        return self._callback.access.allows(peer) or self._callback.access.is_proxy(peer)
+
+    def close(self) -> None:
+        """Write what waits, before the process ends."""
+        self.intake.flush()
+
     def _receive(self, environ: "WSGIEnvironment", path_token: str | None = None) -> Answer:
         try:
             return self._callback.receive(environ, path_token)

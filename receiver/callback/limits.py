@@ -15,8 +15,12 @@ UNREADABLE = "receiver.unreadable"
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A request that no HTTP parser accepts, or not in full: the bytes it began with, and what is wrong."""
+    """A request that no HTTP parser accepts, or not in full: what is wrong, and the bytes it began with.
+
+    ``line_is_whole``: the request line was read to its end, so that its query is all that the request says.
+    """
 
     detail: str
     head: bytes
     too_large: bool
+    line_is_whole: bool

@@ -20,6 +20,8 @@ from receiver.vocabulary.wire import read_text, unescape, visible
 _KNOWN = {b"src": "src", b"dst": "dst", b"msg": "msg", b"token": "token"}
 # An alphanumeric sender has 11 characters, a phone in its longest form 20, a service number 17 (protocol.md §2).
 LONGEST_ADDRESS = 100
+# Bytes of an escaped text that may still be a keyword with what is trimmed around it.
+_LONGEST_KEYWORD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ class Reading:
     charset: Charset = Charset.AUTO
     region: str = "CN"
     keywords: frozenset[str] = field(default_factory=keyword_set)
+    has_token: bool = False
+    """Whether CALLBACK_TOKEN is set: only then is ``token`` a parameter, and not part of a text."""
 
 
 def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
     """What ``query`` (a query string or form body, as on the wire) delivers. Never raises."""
-    values = parameters(query)
+    values = parameters(query, token=reading.has_token)
     detail = _unusable(values)
     if detail is not None:
         return Undeliverable(*detail, raw=query, unsubscribes=_unsubscribing_phone(values, reading))
@@ -46,9 +50,9 @@ def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
 
     decoded = read_text(raw, reading.charset)
     return Delivery(
-        src=phone_identity(src_wire, reading.region) or src_wire.strip(),
-        src_wire=src_wire,
-        dst=dst.strip(),
+        src=phone_identity(src_wire, reading.region) or visible(src_wire).strip(),
+        src_wire=visible(src_wire),
+        dst=visible(dst).strip(),
         raw=raw,
         text=visible(decoded.text),
         charset=decoded.charset,
@@ -57,7 +61,7 @@ def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
     )
 
 
-def parameters(query: bytes) -> dict[str, list[bytes]]:
+def parameters(query: bytes, *, token: bool = False) -> dict[str, list[bytes]]:
     """The known parameters' values, still escaped, in their order.
 
     What stands behind an ``&`` and is no parameter we know belongs to ``msg`` where it follows ``msg``: the gateway
@@ -67,7 +71,7 @@ def parameters(query: bytes) -> dict[str, list[bytes]]:
     name: str | None = None
     for part in query.split(b"&"):
         known = _name(part)
-        if known is not None:
+        if known is not None and (token or known != "token"):
             name = known
             values.setdefault(name, []).append(part.partition(b"=")[2])
         elif name == "msg":
@@ -88,7 +92,7 @@ def without_token(raw: bytes) -> bytes:
 
 def unsubscribing_phone(query: bytes, reading: Reading) -> str | None:
     """The phone that says stop in a delivery that is otherwise unusable, where there is no doubt which one it is."""
-    return _unsubscribing_phone(parameters(query), reading)
+    return _unsubscribing_phone(parameters(query, token=reading.has_token), reading)
 
 
 def _name(part: bytes) -> str | None:
@@ -113,7 +117,7 @@ def _address(wire: bytes) -> str:
     if wire.isalnum():  # of bytes: ASCII letters and digits, which stand for themselves
         return wire.decode("ascii")
     # A plus sign is read as a space everywhere on the wire; where a number began with it, it is meant (protocol.md §9).
-    return visible(read_text(wire).text)
+    return read_text(wire).text
 
 
 def _unsubscribes(raw: bytes, text: str, reading: Reading) -> bool:
@@ -128,6 +132,12 @@ def _other_readings(raw: bytes, charset: Charset) -> Iterator[str]:
     if ampersand and all(b"=" in part for part in after.split(b"&") if part):
         # What follows may be parameters that we don't know, or the sign of a careless URL.
         yield read_text(before, charset).text
+    if charset is not Charset.AUTO and len(raw) <= _LONGEST_KEYWORD:
+        # A gateway that does not keep to the charset that was fixed for it.
+        yield read_text(raw, Charset.AUTO).text
+    if raw.endswith(b"%00"):
+        with suppress(UnicodeDecodeError):
+            yield unescape(raw).decode("utf-16-le")
     if raw[:3].upper() in (b"%00", b"%FF") or raw[:1] in (b"\x00", b"\xff"):
         # UTF-16, as some gateways (Kannel) hand on an SMS in UCS-2: no text in another charset begins so.
         with suppress(UnicodeDecodeError):

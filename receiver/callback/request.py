@@ -19,6 +19,7 @@ _ESCAPED = {byte: f"%{byte:02X}" for byte in range(256) if not 0x21 <= byte <= 0
 _ENDS_WITH_LINE_FEED = re.compile(rb"[^\r\n]* HTTP/[0-9.]+[ \t]*\n")
 # What the first line of an unreadable request asks for, as well as can be told.
 _ASKED_FOR = re.compile(rb"\s*[A-Za-z]+[ \t]+(\S[^\r\n]*?)(?:[ \t]+HTTP/[0-9.]+[ \t]*)?(?:\r|\n|$)")
+_FORWARDED_FOR = re.compile(rb"^x-forwarded-for[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 class LenientRequest(Request):
@@ -48,7 +49,8 @@ class LenientRequest(Request):
     def parse_request_line(self, line_bytes: bytes) -> None:
         method, _, rest = bytes(line_bytes).partition(b" ")
         target, _, version = rest.rpartition(b" ")
-        self.unreader.note(method, target if version.startswith(b"HTTP/") else rest)
+        whole = version.startswith(b"HTTP/")
+        self.unreader.note(target if whole else rest, whole)
         super().parse_request_line(b" ".join((method, _escape(target), version)))
         self.query = target.partition(b"?")[2].decode("latin-1")
 
@@ -65,12 +67,12 @@ class RecordingUnreader(SocketUnreader):
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
         self.head = b""
-        self.method = "GET"
-        self.target: bytes | None = None
+        self.target = b""
+        self.line_is_whole = False
 
     def begin(self) -> None:
         self.head = self.buf.getvalue()
-        self.method, self.target = "GET", None
+        self.target, self.line_is_whole = b"", False
 
     @property
     def asked_for(self) -> bytes:
@@ -80,8 +82,14 @@ class RecordingUnreader(SocketUnreader):
         seen = _ASKED_FOR.match(self.head)
         return seen[1] if seen else b""
 
-    def note(self, method: bytes, target: bytes) -> None:
-        self.method, self.target = method.decode("latin-1"), target
+    @property
+    def forwarded_for(self) -> str:
+        """The header X-Forwarded-For, as well as can be told from what came; ``unknown`` where there is none."""
+        found = _FORWARDED_FOR.findall(self.head)
+        return b",".join(found).decode("latin-1") if found else "unknown"
+
+    def note(self, target: bytes, line_is_whole: bool) -> None:
+        self.target, self.line_is_whole = target, line_is_whole
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         data: bytes = super().chunk(size_hint)

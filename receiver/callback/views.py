@@ -56,14 +56,14 @@ class Callback:
             return Reason.SOURCE
         if self.access.token is None:
             return None
-        given = [read_text(value).text for value in parameters(query).get("token", [])]
+        given = [read_text(value).text for value in parameters(query, token=True).get("token", [])]
         given += [path_token] if path_token is not None else []
         return None if given and all(map(self.access.accepts, given)) else Reason.TOKEN
 
     def _said(self, environ: "WSGIEnvironment", query: bytes) -> Delivery | Undeliverable:
         unreadable: Unreadable | None = environ.get(UNREADABLE)
         if unreadable is not None:
-            said = query or unreadable.head
+            said = query if query and unreadable.line_is_whole else unreadable.head
             return self._unusable(Reason.MALFORMED, unreadable.detail, said, query, unreadable.too_large)
         method = environ["REQUEST_METHOD"]
         said = query if method == "GET" else _joined(query, _body(environ))
@@ -95,9 +95,9 @@ class Callback:
 
     def _without_token(self, why: Undeliverable) -> Undeliverable:
         """The same with the secret taken out of its bytes, wherever it stood and however it was escaped."""
-        raw = without_token(why.raw)
-        if self.access.token is not None:
-            raw = raw.replace(self.access.token.encode(), b"")
+        if self.access.token is None:
+            return why
+        raw = without_token(why.raw).replace(self.access.token.encode(), b"")
         return Undeliverable(why.reason, why.detail, raw, why.unsubscribes)
 
     def _refuse(self, reason: Reason, query: bytes, source: str, environ: "WSGIEnvironment") -> Answer:

@@ -46,7 +46,17 @@ class CallbackWorker(GeventWorker):
             for listener in self.sockets
         ]
 
+    def run(self) -> None:
+        self._strangers = 0
+        super().run()
+        self.wsgi.close()
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        stranger = not self.wsgi.expects(addr[0])
+        if stranger and self._strangers >= self.worker_connections // 2:
+            client.close()  # half of the connections are for those who may call
+            return
+        self._strangers += stranger
         parser = LenientParser(self.cfg, client, addr)
         try:
             while self._serve_next(parser, client, addr):
@@ -56,6 +66,7 @@ class CallbackWorker(GeventWorker):
         except OSError as error:
             _log.debug("a connection broke: %s", error)
         finally:
+            self._strangers -= stranger
             client.close()
 
     def _serve_next(self, parser: LenientParser, client: Any, addr: Any) -> bool:
@@ -94,8 +105,11 @@ class CallbackWorker(GeventWorker):
             "QUERY_STRING": query.decode("latin-1"),
             "SERVER_PROTOCOL": "HTTP/1.0",
             "REMOTE_ADDR": addr[0],
+            # A trusted proxy speaks for somebody here too, and were it for nobody that can be told, then for no one
+            # who is allowed.
+            "HTTP_X_FORWARDED_FOR": unreader.forwarded_for,
             "wsgi.input": io.BytesIO(),
-            UNREADABLE: Unreadable(type(error).__name__, unreader.head, too_large),
+            UNREADABLE: Unreadable(type(error).__name__, unreader.head, too_large, unreader.line_is_whole),
         }
         _send(client, _message(*self._respond(environ), stays=False))
         _linger(client)
@@ -175,7 +189,9 @@ def _date(second: int) -> str:
 
 
 def _send(client: Any, message: bytes) -> None:
-    # One system call nearly always; gevent's sendall asks for the buffer's size first.
+    # One system call nearly always; gevent's sendall asks for the buffer's size first. Who doesn't read gets no more
+    # time than who doesn't write.
+    client.settimeout(REQUEST_SECONDS)
     sent = client.send(message)
     if sent < len(message):
         client.sendall(message[sent:])

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 
 import click
@@ -41,10 +42,16 @@ def command(role: str | None) -> None:
     roles = {name: partial(serve, name, settings) for name in ROLES}
     # Replies must not wait for a database: the callback answers -4 until it is there, and then it is migrated.
     supervisor = Supervisor(roles, once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)})
-    supervisor.start()
-    if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
-        click.echo(_greeting(settings), err=True)
-    raise click.exceptions.Exit(supervisor.run())
+    try:
+        supervisor.start()
+        if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
+            with suppress(OSError):  # nobody to read it is no reason to stop
+                click.echo(_greeting(settings), err=True)
+        status = supervisor.run()
+    except BaseException:
+        supervisor.drain()  # whatever went wrong here, nothing may be left running that no one watches
+        raise
+    raise click.exceptions.Exit(status)
 
 
 def _check_addresses(*binds: str) -> None:

@@ -1,13 +1,18 @@
 """Group commit for a process of greenlets: the database's thread never holds up the event loop."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gevent
 
 from .group_commit import Signal
+
+# Seconds. Longer than any process lives.
+_FOREVER = 1e9
 
 
 class Greenlets:
@@ -44,39 +49,51 @@ class Greenlets:
 
 
 class _Signal:
-    """A flag that greenlets wait for, with one timer for all of them: they came within one batch."""
+    """A flag that greenlets wait for, with one timer for all: it runs for whoever's time is up next."""
 
     __slots__ = ("_hub", "_is_set", "_timer", "_waiters")
 
     def __init__(self) -> None:
         self._hub = gevent.get_hub()
-        self._waiters: list[Any] = []
+        self._waiters: deque[tuple[float, Any]] = deque()
         self._timer: Any = None
         self._is_set = False
 
     def wait(self, timeout: float | None = None) -> bool:
         if self._is_set:
             return True
-        if self._timer is None and timeout is not None:
-            self._timer = self._hub.loop.timer(timeout)
-            self._timer.start(self._wake)
-        waiter = gevent.getcurrent()
+        # All wait equally long, so that the first in line is the first whose time is up.
+        waiter = (time.monotonic() + (timeout if timeout is not None else _FOREVER), gevent.getcurrent())
         self._waiters.append(waiter)
+        if self._timer is None:
+            self._arm()
         try:
             self._hub.switch()
         except BaseException:
-            self._waiters.remove(waiter)  # killed while it waited: nobody may wake it for us later
+            with suppress(ValueError):
+                self._waiters.remove(waiter)  # killed while it waited: nobody may wake it for us later
             raise
         return self._is_set
 
     def set(self) -> None:
         self._is_set = True
-        self._wake()
-
-    def _wake(self) -> None:
         if self._timer is not None:
             self._timer.close()
             self._timer = None
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            self._hub.loop.run_callback(waiter.switch)
+        self._wake(len(self._waiters))
+
+    def _arm(self) -> None:
+        self._timer = self._hub.loop.timer(max(0.0, self._waiters[0][0] - time.monotonic()))
+        self._timer.start(self._expire)
+
+    def _expire(self) -> None:
+        self._timer.close()
+        self._timer = None
+        now = time.monotonic()
+        self._wake(sum(1 for deadline, _ in self._waiters if deadline <= now))
+        if self._waiters:
+            self._arm()
+
+    def _wake(self, count: int) -> None:
+        for _ in range(count):
+            self._hub.loop.run_callback(self._waiters.popleft()[1].switch)

@@ -4,6 +4,7 @@ One fsync serves many. Under light load a batch is one reply and the latency one
 """
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ class GroupCommit(Generic[Item]):
         self._go = threading.Semaphore(0)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._thread.start()
+        self._pid: int | None = None
 
     @property
     def waiting(self) -> int:
@@ -108,6 +109,8 @@ class GroupCommit(Generic[Item]):
     def offer(self, item: Item) -> tuple["_Batch[Item]", int] | None:
         """Have ``item`` written with the next batch, without waiting; None where too many wait already."""
         with self._lock:
+            if self._pid != os.getpid():
+                self._start()
             if self._waiting >= self._max_waiting or self._closed:
                 return None
             if not self._pending or len(self._pending[-1].items) >= LARGEST_BATCH:
@@ -121,6 +124,12 @@ class GroupCommit(Generic[Item]):
             self._host.soon(self._go.release)
         return batch, len(batch.items) - 1
 
+    def _start(self) -> None:
+        # At the first use, and again in a forked process, which has none of its parent's threads.
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
     def close(self) -> None:
         """Refuse what is new, write what waits, and end the thread."""
         with self._lock:
@@ -129,7 +138,8 @@ class GroupCommit(Generic[Item]):
             self._committing = True
         if idle:
             self._go.release()
-        self._thread.join()
+        if self._pid == os.getpid():
+            self._thread.join()
 
     def _run(self) -> None:
         while True:

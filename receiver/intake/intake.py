@@ -39,6 +39,10 @@ class Intake:
         """Whether a reply could be stored now; asks the database."""
         return self._commits.submit(Probe()) is Outcome.STORED
 
+    def flush(self) -> None:
+        """Write the refusals that were noted. For the end of a process whose waiters were answered."""
+        self._refusals.close()
+
     def close(self) -> None:
         """Write what waits and stop. For processes whose waiters are threads."""
         self._commits.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from receiver.store import refusals
-from receiver.store.errors import StoreError
+from receiver.store.errors import Refused, StoreError
 from receiver.store.record import record
 from receiver.store.store import Store
 from receiver.vocabulary import Quarantined, Reason, Undeliverable, new_id
@@ -43,6 +43,7 @@ class Refusals:
         self._store = store
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, Reason], _Seen] = {}
+        self._held = 0
         self._logged: dict[str, float] = {}
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -60,8 +61,9 @@ class Refusals:
             seen = self._seen.setdefault(key, _Seen(0, now, now))
             seen.count += 1
             seen.last_at = now
-            if len(seen.kept) < KEPT_PER_SOURCE and key[0] == peer:
+            if self._held < KEPT_IN_ALL and len(seen.kept) < KEPT_PER_SOURCE and key[0] == peer:
                 seen.kept.append(Quarantined(new_id(), now, peer, refused))
+                self._held += 1
         self._log(peer, refused.reason)
 
     def close(self) -> None:
@@ -73,7 +75,7 @@ class Refusals:
     def flush(self) -> None:
         """Write what was noted since the last time. Raises StoreError, with no count forgotten."""
         with self._lock:
-            noted, self._seen = self._seen, {}
+            noted, self._seen, self._held = self._seen, {}, 0
         if not noted:
             return
         counted = [
@@ -86,6 +88,8 @@ class Refusals:
                 kept = [delivery for seen in noted.values() for delivery in seen.kept if room.take(delivery.peer)]
                 record(connection, [], kept, timedelta(0))
                 refusals.add(connection, counted, limit=SOURCES, other=OTHER)
+        except Refused:
+            raise  # trying the same again would never end
         except StoreError:
             self._put_back(noted)
             raise
@@ -103,6 +107,7 @@ class Refusals:
                 newer.count += earlier.count
                 newer.first_at = min(newer.first_at, earlier.first_at)
                 newer.kept = (earlier.kept + newer.kept)[:KEPT_PER_SOURCE]
+            self._held = sum(len(seen.kept) for seen in self._seen.values())
 
     def _run(self) -> None:
         stopping = False

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from receiver.store.errors import Refused, StoreError, Unavailable
 from receiver.store.store import Store
-from receiver.vocabulary import Quarantined, Reason, Reply, Undeliverable, new_id
+from receiver.vocabulary import Kind, Quarantined, Reason, Reply, Undeliverable, new_id
 
 from .outcome import Outcome
 
@@ -36,6 +36,11 @@ class Writer:
         try:
             self._record(batch)
         except Unavailable as failure:
+            plain = [item for item in batch if not _is_stop(item)]
+            if plain and len(plain) < len(batch):
+                # The register may be locked by somebody: that is no reason to refuse who says no stop.
+                outcomes = iter(self.write(plain))
+                return [Outcome.UNAVAILABLE if _is_stop(item) else next(outcomes) for item in batch]
             _log.error("%d not stored: the database is unavailable: %s", len(batch), failure)
             return [Outcome.UNAVAILABLE] * len(batch)
         except Refused as failure:
@@ -67,10 +72,16 @@ class Writer:
         return Outcome.QUARANTINED
 
 
+def _is_stop(item: Item) -> bool:
+    if isinstance(item, Reply):
+        return item.delivery.kind is Kind.UNSUBSCRIBE
+    return isinstance(item, Quarantined) and item.undeliverable.unsubscribes is not None
+
+
 def _quarantined(reply: Reply, failure: Refused) -> Quarantined:
     said = reply.delivery
     raw = b"src=" + _escaped(said.src_wire) + b"&dst=" + _escaped(said.dst) + b"&msg=" + said.raw
-    unsubscribes = said.src if said.kind == "unsubscribe" else None
+    unsubscribes = said.src if _is_stop(reply) else None
     detail = f"the database refused it: {str(failure).partition(':')[0]}"
     return Quarantined(
         new_id(), reply.received_at, reply.peer, Undeliverable(Reason.STORAGE, detail, raw, unsubscribes)

@@ -18,7 +18,8 @@ def open_engine(url: str | URL, *, pooled: bool = True) -> Engine:
     ``pooled=False`` is for processes that hold one connection themselves, or none for long.
     """
     parsed = make_url(url)
-    options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+    # Parameters are phones and texts: no error may quote them.
+    options: dict[str, Any] = {"hide_parameters": True} | ({} if pooled else {"poolclass": NullPool})
     if parsed.get_backend_name() == "sqlite":
         # The driver's autocommit mode: every BEGIN is ours, below.
         options["connect_args"] = {"timeout": LOCK_TIMEOUT, "isolation_level": None}

@@ -7,6 +7,9 @@ from sqlalchemy import exc
 # intervention, system, internal.
 _SERVER_CLASSES = frozenset(["08", "25", "28", "3D", "42", "53", "55", "57", "58", "XX"])
 _RETRY_CLASS = "40"
+# A migration went by: the statement that the connection had prepared is of another time (feature not supported:
+# "cached plan must not change result type"; no such prepared statement).
+_STALE_PLANS = frozenset(["0A000", "26000"])
 
 
 def is_unavailable(error: Exception) -> bool:
@@ -24,6 +27,6 @@ def is_unavailable(error: Exception) -> bool:
 
 
 def is_worth_retrying(error: Exception) -> bool:
-    """Whether the same transaction may succeed at once: a deadlock or serialization failure, nothing was written."""
+    """Whether the same may succeed at once: deadlock, serialization failure, stale plan. Nothing was written."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state is not None and str(state)[:2] == _RETRY_CLASS
+    return state is not None and (str(state)[:2] == _RETRY_CLASS or state in _STALE_PLANS)

@@ -7,11 +7,11 @@ from functools import lru_cache
 # A mainland mobile in any of its forms, with or without 86, 0086, +86 or the trunk 0. The library below would agree,
 # at fifty times the cost; it also knows no number range before its metadata does.
 _CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?0?(1[3-9][0-9]{9})")
-_SEPARATORS = str.maketrans(
-    "", "", " -()./\t\u00a0\u200b\u200e\u200f\u2010\u2011\u2012\u2013\u2014\u202c\u202d\u3000\ufeff"
-)
+# Between the digits of a number people write these, besides white space and what can't be seen.
+_PUNCTUATION = frozenset("-\u2010\u2011\u2012\u2013\u2014()./")
+_UNSEEN = frozenset(["Zs", "Zl", "Zp", "Cc", "Cf"])
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")
-_INTERNATIONAL_WITHOUT_PLUS = re.compile(r"[2-9][0-9]{9,14}")
+_INTERNATIONAL_WITHOUT_PLUS = re.compile(r"(?!9[56])[2-9][0-9]{9,14}")
 
 
 def phone_identity(written: str, region: str = "CN") -> str | None:
@@ -20,14 +20,17 @@ def phone_identity(written: str, region: str = "CN") -> str | None:
     ``region`` (ISO 3166 alpha-2) is whose numbers may come without a country code. Short codes, letters and
     impossible numbers are no phones. Never matches on trailing digits.
     """
-    compact = written.translate(_SEPARATORS)
-    if not compact.isascii():
-        compact = unicodedata.normalize("NFKC", compact).translate(_SEPARATORS)
-    if region == "CN" and (mobile := _CHINESE_MOBILE.fullmatch(compact)):
+    chinese = region == "CN"
+    if chinese and (mobile := _CHINESE_MOBILE.fullmatch(written)):
         return "+86" + mobile[1]
-    if not _DIGITS.fullmatch(compact):
-        return None
-    return _by_numbering_plan(compact, region)
+    compact = "".join(filter(_is_significant, unicodedata.normalize("NFKC", written)))
+    if chinese and (mobile := _CHINESE_MOBILE.fullmatch(compact)):
+        return "+86" + mobile[1]
+    return _by_numbering_plan(compact, region) if _DIGITS.fullmatch(compact) else None
+
+
+def _is_significant(char: str) -> bool:
+    return char not in _PUNCTUATION and unicodedata.category(char) not in _UNSEEN
 
 
 def mask(phone: str) -> str:
@@ -53,8 +56,10 @@ def _by_numbering_plan(compact: str, region: str) -> str | None:
 
     if compact.startswith("00"):
         compact = "+" + compact[2:]
-    identity = valid(compact, region)
+    # Without a trunk 0 or a country code a Chinese number that is no mobile is a service number: 106…, 95…, 400….
+    bare = region == "CN" and not compact.startswith(("+", "0", "86"))
+    identity = None if bare else valid(compact, region)
     if identity is None and _INTERNATIONAL_WITHOUT_PLUS.fullmatch(compact):
-        # +85298765432 after a gateway that drops the plus. Not for 1…: the service numbers begin so.
+        # +85298765432 after a gateway that drops the plus. Not for 1…, 95…, 96…: service numbers begin so.
         identity = valid("+" + compact, None)
     return identity

@@ -7,6 +7,8 @@ MANDATORY_KEYWORD = "0000"
 
 # Space, line and paragraph separators; controls (NUL, line ends); format characters (zero-width, BOM, direction).
 _TRIMMED_CATEGORIES = frozenset(["Zs", "Zl", "Zp", "Cc", "Cf"])
+# Which choose how the character before them looks, and can't be seen themselves.
+_VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
 def keyword_set(keywords: Iterable[str] = ()) -> frozenset[str]:
@@ -25,8 +27,12 @@ def is_unsubscribe(text: str, keywords: frozenset[str]) -> bool:
 def _bare(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     start, end = 0, len(folded)
-    while start < end and unicodedata.category(folded[start]) in _TRIMMED_CATEGORIES:
+    while start < end and _is_trimmed(folded[start]):
         start += 1
-    while start < end and unicodedata.category(folded[end - 1]) in _TRIMMED_CATEGORIES:
+    while start < end and _is_trimmed(folded[end - 1]):
         end -= 1
     return folded[start:end]
+
+
+def _is_trimmed(char: str) -> bool:
+    return unicodedata.category(char) in _TRIMMED_CATEGORIES or char in _VARIATION_SELECTORS

@@ -36,7 +36,9 @@ SOURCES = [
     ("from a stranger", b"198.51.100.7", b"-2", "198.51.100.7"),
     ("from a stranger who says he is the gateway", b"203.81.21.34, 198.51.100.7", b"-2", "198.51.100.7"),
     ("from the proxy itself", None, b"-2", "127.0.0.1"),
-    ("for nobody that we understand", b"unknown", b"-2", "127.0.0.1"),
+    ("for nobody that we understand", b"_hidden", b"-2", "unknown"),
+    ("for the gateway, port and all", b"203.81.21.34:4711", b"0", "203.81.21.34"),
+    ("for a stranger, port and all", b"198.51.100.7:4711", b"-2", "198.51.100.7"),
 ]
 
 
@@ -200,13 +202,16 @@ ACCESS = [
     ("10.0.0.1", "203.81.21.34,198.51.100.7 , 10.0.0.2", "198.51.100.7"),
     ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
     ("10.0.0.1", "", "10.0.0.1"),
-    ("10.0.0.1", "nonsense", "10.0.0.1"),
-    ("10.0.0.1", "203.81.21.34, nonsense", "10.0.0.1"),
+    ("10.0.0.1", "nonsense", "unknown"),
+    ("10.0.0.1", "203.81.21.34, nonsense", "unknown"),
+    ("10.0.0.1", "203.81.21.34:80, 10.0.0.2:81", "203.81.21.34"),
+    ("10.0.0.1", "[2001:db8::1]:80", "2001:db8::1"),
+    ("10.0.0.1", "fe80::9%" + "A" * 100, "fe80::9"),
     ("::ffff:203.81.21.34", None, "203.81.21.34"),
     ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
     ("10.0.0.1", "2001:DB8::0001", "2001:db8::1"),
-    ("", "203.81.21.34", ""),
-    ("x" * 100, None, "x" * 45),
+    ("", "203.81.21.34", "unknown"),
+    ("x" * 100, None, "unknown"),
 ]
 
 
@@ -221,3 +226,11 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "never written"
         time.sleep(0.01)
+
+
+def test_a_stranger_behind_a_proxy_gains_nothing_by_a_request_that_can_not_be_read(guarded: Receiver) -> None:
+    stop = b"GET /recv.asp?token=s3cret-token&src=13900002091&dst=1&msg=0000 HTTP/1.1\r\n"
+    many = b"".join(b"X-%d: a\r\n" % number for number in range(200))
+    for headers in (b"X-Forwarded-For: 198.51.100.7\r\n" + many, many, b"X-Forwarded-For: 198.51.100.7\r\nbad\r\n"):
+        assert ask(guarded.port, stop + headers + b"\r\n").body == b"-2"
+    assert not guarded.stored.is_opted_out("+8613900002091")

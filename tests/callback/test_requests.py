@@ -134,6 +134,10 @@ UNSUBSCRIBES = [
 
 ACCEPTED_UNSUBSCRIBES = [
     ("a line feed in the target", line(b"GET /recv.asp?src=13900001081&dst=1&msg=0000\n HTTP/1.1"), "+8613900001081"),
+    ("a line end after the phone", get(b"/recv.asp?src=13900001201%0D%0A&dst=1&msg=0000"), "+8613900001201"),
+    ("a NUL after the phone", get(b"/recv.asp?src=13900001202%00&dst=1&msg=0000"), "+8613900001202"),
+    ("an unseen mark before the phone", get(b"/recv.asp?src=%E2%81%A013900001203&dst=1&msg=0000"), "+8613900001203"),
+    ("UTF-16, the other way", get(b"/recv.asp?src=13900001204&dst=1&msg=0%000%000%000%00"), "+8613900001204"),
     ("a parameter unknown to us", get(b"/recv.asp?src=13900001082&dst=1&msg=0000&id=7"), "+8613900001082"),
     ("an & at the end", get(b"/recv.asp?src=13900001083&dst=1&msg=0000&"), "+8613900001083"),
     ("UTF-16", get(b"/recv.asp?src=13900001084&dst=1&msg=%00%30%00%30%00%30%00%30"), "+8613900001084"),
@@ -275,3 +279,19 @@ def assert_number(response: Response, number: int) -> None:
     assert (response.status, response.body) == (200, body)
     assert response.header("Content-Type") == ["text/plain"]
     assert response.header("Content-Length") == [str(len(body))]
+
+
+def test_a_client_that_never_reads_is_let_go(receiver: Receiver) -> None:
+    with socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.connect(("127.0.0.1", receiver.port))
+        greedy.settimeout(30)
+        with pytest.raises(ConnectionError):
+            greedy.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" * 400_000)
+    assert_number(receiver.get(b"/recv.asp?src=13900001205&dst=1&msg=a"), 0)
+
+
+def test_a_line_end_in_a_request_loses_none_of_its_bytes(receiver: Receiver) -> None:
+    sent = b"GET /recv.asp?src=13900001206&dst=1&msg=one\r\ntwo-of-1206 HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert_number(ask(receiver.port, sent), -1)
+    assert any(b"two-of-1206" in row.raw for row in receiver.stored.quarantined())
