@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 — a case is one line
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
