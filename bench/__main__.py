@@ -1,7 +1,8 @@
-"""The receive path against its budget: ``make bench``, or ``python -m bench`` with options.
+"""The receive path and the register against their budgets: ``make bench``, or ``python -m bench`` with options.
 
-Ours, the ceiling and the usual ways take turns under the same load on this machine, so that a ratio is of figures
-measured seconds apart. Exits with 1 where a line of the budget is missed, with 3 where it can't be measured.
+On the receive path ours, the ceiling and the usual ways take turns under the same load on this machine, so that a
+ratio is of figures measured seconds apart. Exits with 1 where a line of the budget is missed, with 3 where it can't be
+measured.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,11 +18,11 @@ from rich.console import Console
 
 from tests.postgres import Postgres, PostgresUnavailable
 
-from . import report
+from . import register, report
 from .contenders import ALL, Contender, Database
 from .load import LoadFailed, drive, generator
 from .machine import describe, filesystem
-from .results import Sample, budget, rows
+from .results import Promise, Sample, budget, rows
 from .serving import Server, ServerFailed
 
 WARM_UP_SECONDS = 1
@@ -42,16 +44,35 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.option("--connections", type=_AT_LEAST_ONE, default=64, show_default=True, help="Connections that send at once.")
 @click.option("--quick", is_flag=True, help="One round of a second each: does it run, not how fast.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for docs/performance.md.")
-def main(seconds: int, rounds: int, connections: int, quick: bool, markdown: bool) -> None:
-    """Measure the receive path against its budget."""
+@click.option("--only", type=click.Choice(["receive", "register"]), help="Measure one of the two alone.")
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="The register's size, of the budget's five million opt-outs and million events.",
+)
+def main(
+    seconds: int, rounds: int, connections: int, quick: bool, markdown: bool, only: str | None, scale: float
+) -> None:
+    """Measure the receive path and the register against their budgets."""
     if quick:
-        seconds, rounds = 1, 1
+        seconds, rounds, scale = 1, 1, min(scale, 0.01)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything started is stopped
+    promises: list[Promise] = []
     try:
-        machine, samples = measure(seconds, rounds, connections)
-    except (LoadFailed, ServerFailed, PostgresUnavailable) as failure:
+        if only != "register":
+            promises += _receive_path(seconds, rounds, connections, markdown)
+        if only != "receive":
+            promises += _register(scale, rounds, markdown)
+    except (LoadFailed, ServerFailed, PostgresUnavailable, register.RegisterFailed) as failure:
         click.echo(f"Error: {failure}", err=True)
         sys.exit(3)
+    sys.exit(0 if all(promise.kept for promise in promises) else 1)
+
+
+def _receive_path(seconds: int, rounds: int, connections: int, markdown: bool) -> list[Promise]:
+    machine, samples = measure(seconds, rounds, connections)
     table = rows(samples)
     promises = budget(table)
     title = f"{connections} connections, distinct phones, medians of {rounds} × {seconds} s"
@@ -59,7 +80,19 @@ def main(seconds: int, rounds: int, connections: int, quick: bool, markdown: boo
         click.echo(report.markdown(title, machine, table, promises))
     else:
         report.show(Console(width=WIDTH), title, machine, table, promises)
-    sys.exit(0 if all(promise.kept for promise in promises) else 1)
+    return promises
+
+
+def _register(scale: float, rounds: int, markdown: bool) -> list[Promise]:
+    with _databases() as (directory, postgres):
+        machine = describe(directory, postgres.url, "one process asks")
+        figures = register.measure(directory, postgres, scale, rounds)
+    title = f"The register, medians of {rounds} rounds for the guard and {min(rounds, 3)} for verify"
+    if markdown:
+        click.echo(register.markdown(title, machine, figures))
+    else:
+        register.show(Console(width=WIDTH), title, machine, figures)
+    return register.budget(figures)
 
 
 def measure(seconds: int, rounds: int, connections: int) -> tuple[report.Machine, dict[Contender, list[Sample]]]:
@@ -68,13 +101,8 @@ def measure(seconds: int, rounds: int, connections: int) -> tuple[report.Machine
     Raises LoadFailed, ServerFailed, PostgresUnavailable.
     """
     progress = Console(stderr=True)
-    _prefer_a_disk()
     with contextlib.ExitStack() as stack:
-        directory = Path(tempfile.mkdtemp(prefix="receiver-bench-"))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
-        postgres = Postgres()
-        stack.callback(postgres.close)
-        postgres.start()
+        directory, postgres = stack.enter_context(_databases())
         machine = describe(directory, postgres.url, generator())
         servers = [
             stack.enter_context(_server(contender, directory / str(number), postgres))
@@ -87,6 +115,19 @@ def measure(seconds: int, rounds: int, connections: int) -> tuple[report.Machine
                 progress.print(f"round {turn + 1} of {rounds}: {server.contender}", highlight=False)
                 samples[server.contender].append(_measure(server, turn, seconds, connections))
     return machine, samples
+
+
+@contextlib.contextmanager
+def _databases() -> Iterator[tuple[Path, Postgres]]:
+    """A folder for SQLite's files, and a PostgreSQL; both are taken away at the end."""
+    _prefer_a_disk()
+    with contextlib.ExitStack() as stack:
+        directory = Path(tempfile.mkdtemp(prefix="receiver-bench-"))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        postgres = Postgres()
+        stack.callback(postgres.close)
+        postgres.start()
+        yield directory, postgres
 
 
 def _prefer_a_disk() -> None:

@@ -74,18 +74,19 @@ def markdown(title: str, machine: Machine, table: Sequence[Row], promises: Seque
             "",
             *(f"- {name}: {value}" for name, value in machine),
             "",
-            _line(COLUMNS),
-            _line(aligned),
-            *(_line(cells(row)) for row in table),
+            line(COLUMNS),
+            line(aligned),
+            *(line(cells(row)) for row in table),
             "",
             *(f"**{warning}**\n" for warning in warnings(table)),
-            _line(["budget", "measured", ""]),
-            _line(["---", "---:", "---"]),
-            *(_line([promise.text, promise.measured, "met" if promise.kept else "**missed**"]) for promise in promises),
+            line(["budget", "measured", ""]),
+            line(["---", "---:", "---"]),
+            *(line([promise.text, promise.measured, "met" if promise.kept else "**missed**"]) for promise in promises),
             "",
         ]
     )
 
 
-def _line(texts: Sequence[str]) -> str:
+def line(texts: Sequence[str]) -> str:
+    """A line of a Markdown table."""
     return f"| {' | '.join(texts)} |"

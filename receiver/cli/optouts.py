@@ -1,14 +1,14 @@
 """``receiver optouts``: who said stop."""
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import click
 
+from receiver.optout.guard import GuardUnavailable, blocked
 from receiver.store import optouts
 from receiver.store.store import Store
 from receiver.vocabulary import phone_identity
@@ -16,7 +16,11 @@ from receiver.vocabulary.ledger import timestamp
 
 from .database import opened, settings
 from .options import limit_option, period_options, reveal_option
+from .optouts_change import add, history, lift, spoken
+from .optouts_lists import export_, import_
+from .optouts_verify import verify
 from .output import Column, Format, Row, format_option, hint, masked, render
+from .proof import check_proof, proof
 
 BLOCKED, ALLOWED, INVALID = "blocked", "allowed", "invalid"
 _BATCH = 1_000
@@ -40,14 +44,20 @@ _CHECK = (
 
 @click.group("optouts")
 def command() -> None:
-    """People who said stop: list them, or check phones before you send to them.
+    """People who said stop: list them, check phones before you send to them, add and lift, and prove all of it.
 
     \b
     Examples:
       receiver optouts list --since 2025-06-01
       receiver optouts check 13912345678 && ./send-it
       receiver optouts check - < phones.txt
+      receiver optouts add 13912345678 --reason "asked by telephone" --actor "Li Na"
+      receiver optouts verify
     """
+
+
+for _command in (add, lift, history, import_, export_, verify, proof, check_proof):
+    command.add_command(_command)
 
 
 class _Cursor(click.ParamType[tuple[datetime, int]]):
@@ -119,30 +129,27 @@ def check(phones: tuple[str, ...], chosen_format: Format) -> None:
     chosen = settings()
     counts: Counter[str] = Counter()
     with opened(chosen) as store:
-        render(_checked(store, _given(phones), chosen.default_region, counts), _CHECK, chosen_format)
+        render(_checked(store, spoken(phones), chosen.default_region, counts), _CHECK, chosen_format)
     if counts[BLOCKED]:
         raise click.exceptions.Exit(1)
     if counts[INVALID]:
         raise click.exceptions.Exit(2)
 
 
-def _given(phones: Iterable[str]) -> Iterator[str]:
-    for phone in phones:
-        if phone == "-":
-            yield from filter(None, (line.strip() for line in sys.stdin))
-        else:
-            yield phone
+class _NobodyToAsk(click.ClickException):
+    exit_code = 3
 
 
 def _checked(store: Store, phones: Iterator[str], region: str, counts: Counter[str]) -> Iterator[dict[str, Any]]:
     while batch := list(islice(phones, _BATCH)):
-        # A sender that is no phone number is in the register as it came.
-        identities = [phone_identity(phone, region) for phone in batch]
-        names = [identity or phone.strip() for identity, phone in zip(identities, batch, strict=True)]
-        with store.reading() as connection:
-            blocked = optouts.suppressed(connection, names)
-        for phone, identity, name in zip(batch, identities, names, strict=True):
-            status = BLOCKED if name in blocked else ALLOWED if identity else INVALID
+        try:
+            verdict = blocked(store, batch, region)
+        except GuardUnavailable as failure:
+            raise _NobodyToAsk(str(failure)) from failure
+        stopped = {each.written: each for each in verdict.blocked}
+        allowed = dict(verdict.allowed)
+        for phone in batch:
+            status = BLOCKED if phone in stopped else ALLOWED if phone in allowed else INVALID
             counts[status] += 1
-            since = blocked[name]["since"] if name in blocked else None
-            yield {"phone": phone, "identity": identity, "status": status, "since": since}
+            since = stopped[phone].since if phone in stopped else None
+            yield {"phone": phone, "identity": phone_identity(phone, region), "status": status, "since": since}

@@ -12,6 +12,7 @@ from receiver.store.ledger import Chain
 from receiver.store.store import Store
 from receiver.vocabulary import phone_identity
 from receiver.vocabulary.ledger import Event, EventType
+from receiver.vocabulary.wire import visible
 
 # Phones of one question. Each is answered by the register's index; nothing is loaded into memory.
 _ASKED_AT_ONCE = 10_000
@@ -53,7 +54,7 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
     try:
         with store.reading() as connection:
             for some in _batches(phones):
-                identities = {phone: phone_identity(phone, region) or phone.strip() for phone in some}
+                identities = {phone: phone_identity(phone, region) or _as_it_came(phone) for phone in some}
                 register = optouts.suppressed(connection, set(identities.values()))
                 for phone, identity in identities.items():
                     _judge(phone, identity, register, region, verdict)
@@ -69,6 +70,11 @@ def note_blocked(store: Store, stopped: Iterable[Blocked], *, actor: str, detail
         Chain(connection).append(
             Event(EventType.SEND_BLOCKED, at, actor, phone.identity, detail=dict(detail)) for phone in stopped
         )
+
+
+def _as_it_came(phone: str) -> str:
+    """What the register has a sender under that is no phone; in characters that every database takes."""
+    return visible(phone).encode("utf-8", "replace").decode().strip()
 
 
 def _judge(phone: str, identity: str, register: Mapping[str, Any], region: str, verdict: Verdict) -> None:

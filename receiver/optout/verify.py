@@ -1,13 +1,17 @@
 """Whether the ledger is what it was: its first event that was edited, removed, inserted or moved."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from receiver.store import ledger
 from receiver.store.store import Store
 from receiver.vocabulary import mask
-from receiver.vocabulary.ledger import GENESIS, Event, EventType, chained, digest, skips_to
+from receiver.vocabulary.ledger import GENESIS, chained, skips_to
 
 # Disagreements between register and ledger that are named.
 _NAMED = 10
@@ -45,33 +49,66 @@ def verify(
     """
     with store.snapshot() as connection:
         total = ledger.count(connection)
-        sequence, previous = 0, GENESIS
-        hashes = {0: GENESIS}
+        chain = _Chain()
         pin_seen = pinned is None or pinned == GENESIS
         for row in ledger.stream(connection):
-            finding = _wrong(row, sequence, previous, hashes)
+            finding = _wrong(row, chain)
             if finding is not None:
-                return Verification(sequence, previous, finding)
-            sequence, previous = row["sequence"], row["hash"]
-            hashes[sequence] = previous
-            _forget(hashes, sequence)
-            pin_seen = pin_seen or previous == pinned
-            if sequence % 1_000 == 0:
-                progress(sequence, total)
-        progress(sequence, total)
-        finding = _wrong_end(ledger.head(connection), sequence, previous, pin_seen)
+                return Verification(chain.sequence, chain.hash, finding)
+            chain.add(row.sequence, row.hash)
+            pin_seen = pin_seen or row.hash == pinned
+            if row.sequence % 1_000 == 0:
+                progress(row.sequence, total)
+        progress(chain.sequence, total)
+        finding = _wrong_end(ledger.head(connection), chain.sequence, chain.hash, pin_seen)
         if finding is not None:
-            return Verification(sequence, previous, finding)
-        return Verification(sequence, previous, None, _disagreements(ledger.disagreements(connection, _NAMED)))
+            return Verification(chain.sequence, chain.hash, finding)
+        return Verification(chain.sequence, chain.hash, None, _disagreements(ledger.disagreements(connection, _NAMED)))
 
 
-def _wrong(row: Mapping[str, Any], last: int, previous: str, hashes: dict[int, str]) -> Finding | None:
-    sequence = row["sequence"]
-    if sequence != last + 1:
-        return Finding(last + 1, "was removed: its number is missing")
-    if row["previous"] != previous:
+class _Chain:
+    """The hashes that a next event may stand on: the last one, and those that it skips back to, step by step.
+
+    They are the numbers that are made of the last one's leading binary ones: no more than it has digits.
+    """
+
+    def __init__(self) -> None:
+        self._kept = [(0, GENESIS)]
+
+    @property
+    def sequence(self) -> int:
+        return self._kept[-1][0]
+
+    @property
+    def hash(self) -> str:
+        return self._kept[-1][1]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def skipped(self, sequence: int) -> str:
+        """The hash that the next event, number ``sequence``, skips back to."""
+        target = skips_to(sequence)
+        return next(kept for number, kept in reversed(self._kept) if number == target)
+
+    def add(self, sequence: int, event_hash: str) -> None:
+        target = skips_to(sequence)
+        while self._kept[-1][0] != target:
+            self._kept.pop()
+        self._kept.append((sequence, event_hash))
+
+
+def _wrong(row: ledger.Written, chain: _Chain) -> Finding | None:
+    sequence = row.sequence
+    if sequence != chain.sequence + 1:
+        return Finding(chain.sequence + 1, "was removed: its number is missing")
+    if row.previous != chain.hash:
         return Finding(sequence, "was inserted or moved: it does not follow the event before it")
-    if row["hash"] != chained(previous, hashes[skips_to(sequence)], digest(sequence, event_of(row))):
+    try:
+        said = sha256(canonical(row)).hexdigest()
+    except (TypeError, ValueError, RecursionError):
+        return Finding(sequence, "was edited: it holds what no event can")
+    if row.hash != chained(chain.hash, chain.skipped(sequence), said):
         return Finding(sequence, "was edited: its hash is not that of what it says")
     return None
 
@@ -86,28 +123,23 @@ def _wrong_end(head: tuple[int, str], sequence: int, previous: str, pin_seen: bo
     return None
 
 
-def event_of(row: Mapping[str, Any]) -> Event:
-    """The event that a row of the ledger says."""
-    return Event(
-        _known(row["type"]), row["at"], row["actor"], row["phone"], row["message_id"], row["raw_sha256"], row["detail"]
-    )
+def canonical(row: ledger.Written) -> bytes:
+    """The bytes that the event's hash covers: those of ``vocabulary.ledger.canonical``, at a third of the cost."""
+    return (
+        f'{{"actor":{_quoted(row.actor)},"at":{_quoted(row.at)},"detail":{_canonical_detail(row.detail)},'
+        f'"message_id":{_quoted_or_null(row.message_id)},"phone":{_quoted_or_null(row.phone)},'
+        f'"raw_sha256":{_quoted_or_null(row.raw_sha256)},"sequence":{row.sequence},"type":{_quoted(row.type)}}}'
+    ).encode("ascii")
 
 
-def _known(name: str) -> Any:
-    # An unknown type can only be an edit: hash it as it stands, and let the hash say so.
-    return EventType(name) if name in EventType.__members__.values() else name
+def _quoted_or_null(value: str | None) -> str:
+    return "null" if value is None else _quoted(value)
 
 
-def _forget(hashes: dict[int, str], sequence: int) -> None:
-    """Keep the hashes that later events still skip to: those of the numbers made of this one's leading binary ones."""
-    keep = {0, sequence}
-    ancestor = sequence
-    while ancestor:
-        ancestor = skips_to(ancestor)
-        keep.add(ancestor)
-    if len(hashes) > 2 * len(keep) + 64:
-        for stale in hashes.keys() - keep:
-            del hashes[stale]
+@lru_cache(maxsize=1_024)
+def _canonical_detail(written: str) -> str:
+    # Most events say one of few things: {"source": "sms"}.
+    return json.dumps(json.loads(written), sort_keys=True, separators=(",", ":"))
 
 
 def _disagreements(phones: Any) -> tuple[str, ...]:

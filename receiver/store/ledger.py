@@ -1,7 +1,7 @@
 """The ledger's statements: one writer, under the lock of the chain's head, and readers of all or of one phone's."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
@@ -58,9 +58,9 @@ def _skipped(connection: Connection, head: int, count: int) -> dict[int, str]:
 
 
 def head(connection: Connection) -> tuple[int, str]:
-    """The last event's number and hash, as the head's row says."""
-    row = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash)).one()
-    return row.sequence, row.hash
+    """The last event's number and hash, as the head's row says; no hash at all where somebody removed it."""
+    row = connection.execute(select(ledger_head.c.sequence, ledger_head.c.hash)).one_or_none()
+    return (0, "") if row is None else (row.sequence, row.hash)
 
 
 def count(connection: Connection) -> int:
@@ -68,11 +68,47 @@ def count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(ledger)) or 0
 
 
-def stream(connection: Connection) -> Iterator[Mapping[str, Any]]:
-    """Every event in its order, in as little memory for a million as for one."""
-    statement = select(ledger).order_by(ledger.c.sequence)
+class Written(NamedTuple):
+    """An event as it is stored, its values as text: the moment in RFC 3339, the detail in the JSON that was written."""
+
+    sequence: int
+    at: str
+    type: str
+    actor: str
+    phone: str | None
+    message_id: str | None
+    raw_sha256: str | None
+    detail: str
+    previous: str
+    hash: str
+
+
+def stream(connection: Connection) -> Iterator[Written]:
+    """Every event in its order, in as little memory for a million as for one.
+
+    Read as text: to make a moment, a UUID and a dictionary of each row, and text of them again, was half the time that
+    a verification took.
+    """
+    statement = _STREAM_SQLITE if connection.dialect.name == "sqlite" else _STREAM_POSTGRESQL
     with connection.execute(statement, execution_options={"yield_per": 5_000}) as result:
-        yield from cast(Iterable[Mapping[str, Any]], result.mappings())
+        yield from map(Written._make, result)
+
+
+_STREAM_SQLITE = text("""
+SELECT
+    sequence, at, type, actor, phone,
+    substr(message_id, 1, 8) || '-' || substr(message_id, 9, 4) || '-' || substr(message_id, 13, 4) || '-'
+        || substr(message_id, 17, 4) || '-' || substr(message_id, 21),
+    raw_sha256, detail, previous, hash
+FROM ledger ORDER BY sequence
+""")
+
+_STREAM_POSTGRESQL = text("""
+SELECT
+    sequence, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24\\:MI\\:SS.US"Z"'), type, actor, phone,
+    CAST(message_id AS text), raw_sha256, CAST(detail AS text), previous, hash
+FROM ledger ORDER BY sequence
+""")
 
 
 def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
@@ -93,7 +129,8 @@ def disagreements(connection: Connection, limit: int) -> Sequence[tuple[str, boo
     return [(row.phone, row.by_ledger) for row in connection.execute(_DISAGREEMENTS, {"limit": limit})]
 
 
-# The last word on each phone, held against the register, either way round.
+# The last word on each phone, held against the register, either way round. Outer joins: PostgreSQL plans NOT IN for
+# millions as a walk through all of them for each.
 _DISAGREEMENTS = text("""
 WITH last_word AS (
     SELECT phone, max(sequence) AS sequence FROM ledger WHERE type IN ('opted_out', 'lifted') GROUP BY phone
@@ -101,10 +138,10 @@ WITH last_word AS (
     SELECT ledger.phone FROM ledger JOIN last_word ON last_word.sequence = ledger.sequence
     WHERE ledger.type = 'opted_out'
 )
-SELECT phone, CAST(1 AS boolean) AS by_ledger FROM by_ledger
-WHERE phone NOT IN (SELECT phone FROM optouts)
+SELECT by_ledger.phone AS phone, CAST(1 AS boolean) AS by_ledger
+FROM by_ledger LEFT JOIN optouts ON optouts.phone = by_ledger.phone WHERE optouts.phone IS NULL
 UNION ALL
-SELECT phone, CAST(0 AS boolean) AS by_ledger FROM optouts
-WHERE phone NOT IN (SELECT phone FROM by_ledger)
+SELECT optouts.phone AS phone, CAST(0 AS boolean) AS by_ledger
+FROM optouts LEFT JOIN by_ledger ON by_ledger.phone = optouts.phone WHERE by_ledger.phone IS NULL
 ORDER BY phone LIMIT :limit
 """)

@@ -1,14 +1,14 @@
 """The opt-out register's statements: a stop is put in force, with what it cancels and its proof, in one transaction."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, text, update
 
 from receiver.vocabulary.ledger import Event, EventType
 from receiver.vocabulary.register import SUBSCRIBER, Source
@@ -29,23 +29,31 @@ class Stop:
     raw: bytes | None = None
     message_id: UUID | None = None
     quarantine_id: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def cause(self) -> UUID | None:
         return self.message_id or self.quarantine_id
 
 
-def opt_out(connection: Connection, stops: Sequence[Stop], *, chain: Chain | None = None) -> set[str]:
+def opt_out(
+    connection: Connection, stops: Sequence[Stop], *, chain: Chain | None = None, repeats: bool = True
+) -> set[str]:
     """Put every stop in force: the opt-out, the end of the subscriber's services, and the ledger's events.
 
     Idempotent: a stop of a phone that is opted out already is an event (``repeated``), and changes nothing else.
-    The phones that were not opted out before. ``chain`` is the ledger where the caller has locked it already.
+    The phones that were not opted out before. ``chain`` is the ledger where the caller has locked it already;
+    without ``repeats`` a phone that is opted out already is passed over.
     """
     # The ledger's lock first: who changes the register does it one after the other, so that a stop and a lift of the
     # same phone at the same moment have one order, and the register is what the ledger says.
     chain = chain or Chain(connection)
-    first = {stop.phone: stop for stop in sorted(stops, key=lambda stop: stop.at, reverse=True)}
+    stops = sorted(stops, key=lambda stop: stop.at)
+    first = {stop.phone: stop for stop in reversed(stops)}  # of the same moment, the one that came first
     new = first.keys() - suppressed(connection, first)
+    if not repeats:
+        first = {phone: stop for phone, stop in first.items() if phone in new}
+        stops = [stop for stop in stops if first.get(stop.phone) is stop]
     if new:
         connection.execute(insert(optouts), [_row(first[phone]) for phone in sorted(new)])
     cancelled = _cancel_services(connection, first)
@@ -74,7 +82,7 @@ def _row(stop: Stop) -> dict[str, Any]:
 
 
 def _events(stops: Sequence[Stop], new: set[str], cancelled: dict[str, list[str]]) -> Iterator[Event]:
-    for stop in sorted(stops, key=lambda stop: stop.at):
+    for stop in stops:
         kind = EventType.OPTED_OUT if stop.phone in new else EventType.REPEATED
         new.discard(stop.phone)
         yield _event(stop, kind, {"source": stop.source.value} | ({"reason": stop.reason} if stop.reason else {}))
@@ -83,6 +91,7 @@ def _events(stops: Sequence[Stop], new: set[str], cancelled: dict[str, list[str]
 
 
 def _event(stop: Stop, kind: EventType, detail: dict[str, Any]) -> Event:
+    detail = {**stop.detail, **detail}
     if stop.quarantine_id is not None:
         detail = {**detail, "quarantine_id": str(stop.quarantine_id)}
     raw_sha256 = None if stop.raw is None else sha256(stop.raw).hexdigest()
@@ -148,3 +157,15 @@ def page(
         moment, seen = after
         statement = statement.where(optouts.c.since <= moment).offset(seen)
     return connection.execute(statement).mappings().all()
+
+
+def count(connection: Connection) -> int:
+    """How many phones are opted out."""
+    return connection.scalar(select(func.count()).select_from(optouts)) or 0
+
+
+def stream(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    """Every opt-out in force, by phone, in as little memory for a million as for one."""
+    statement = select(optouts).order_by(optouts.c.phone)
+    with connection.execute(statement, execution_options={"yield_per": 5_000}) as result:
+        yield from cast(Iterable[Mapping[str, Any]], result.mappings())

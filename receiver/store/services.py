@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, and_, delete, exists, func, insert, or_, select
 
 from .tables import service_numbers, services, subscriptions
 from .upsert import insert_or
@@ -48,6 +48,18 @@ def numbers(connection: Connection, codes: Iterable[str]) -> Sequence[RowMapping
     """The numbers of the services ``codes``."""
     statement = select(service_numbers).where(service_numbers.c.service.in_(list(codes)))
     return connection.execute(statement.order_by(service_numbers.c.number)).mappings().all()
+
+
+def owners(connection: Connection, exact: Iterable[str], prefixes: Iterable[str]) -> Sequence[RowMapping]:
+    """Which of these numbers belong to a service already, and to which."""
+    number, is_prefix = service_numbers.c.number, service_numbers.c.is_prefix
+    wanted = or_(and_(number.in_(list(exact)), ~is_prefix), and_(number.in_(list(prefixes)), is_prefix))
+    return connection.execute(select(service_numbers).where(wanted).order_by(number)).mappings().all()
+
+
+def was_subscribed(connection: Connection, code: str) -> bool:
+    """Whether anybody has or ever had the service."""
+    return bool(connection.scalar(select(exists().where(subscriptions.c.service == code))))
 
 
 def codes(connection: Connection) -> set[str]:

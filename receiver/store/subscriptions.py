@@ -8,13 +8,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, update
 
-from receiver.vocabulary import new_id
+from receiver.vocabulary import earliest_id, new_id
 from receiver.vocabulary.ledger import Event, EventType
 from receiver.vocabulary.register import SYSTEM
 
 from .ledger import Chain
 from .tables import optouts, services, staged_subscriptions, subscriptions
 from .upsert import insert_or
+
+# Staged rows that SQLite takes in one transaction: a third of a second.
+_SLICE = 50_000
+# The line of a staged row that is none: it notes that its import has begun to count.
+_BEGUN = 0
 
 
 class Subscribed(StrEnum):
@@ -52,10 +57,18 @@ def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
 
 
 def page(
-    connection: Connection, *, service: str | None = None, active: bool = True, after: UUID | None = None, limit: int
+    connection: Connection,
+    *,
+    service: str | None = None,
+    phone: str | None = None,
+    active: bool = True,
+    after: UUID | None = None,
+    limit: int,
 ) -> Sequence[RowMapping]:
     """Subscriptions, the newest first."""
     statement = select(subscriptions).order_by(subscriptions.c.id.desc()).limit(limit)
+    if phone is not None:
+        statement = statement.where(subscriptions.c.phone == phone)
     if service is not None:
         statement = statement.where(subscriptions.c.service == service)
     if active:
@@ -66,29 +79,59 @@ def page(
 
 
 def stage(connection: Connection, import_id: UUID, rows: Iterable[dict[str, Any]]) -> None:
-    """Prepare rows (``line``, ``phone``, ``service``, ``since``) of an import; nothing counts yet."""
+    """Prepare rows (``line`` from 1, ``phone``, ``service``, ``since``) of an import; nothing counts yet."""
     connection.execute(insert(staged_subscriptions), [{"import_id": import_id, "id": new_id(), **row} for row in rows])
 
 
-def staged_of_opted_out(connection: Connection, import_id: UUID) -> Sequence[RowMapping]:
-    """The prepared rows whose phone is opted out: they are left out."""
+def staged_of_opted_out(connection: Connection, import_id: UUID, *, after: int, limit: int) -> Sequence[RowMapping]:
+    """The prepared rows whose phone is opted out, by line from below ``after`` on: they are left out."""
     statement = (
         select(staged_subscriptions)
         .join(optouts, optouts.c.phone == staged_subscriptions.c.phone)
-        .where(staged_subscriptions.c.import_id == import_id)
+        .where(staged_subscriptions.c.import_id == import_id, staged_subscriptions.c.line > after)
         .order_by(staged_subscriptions.c.line)
+        .limit(limit)
     )
     return connection.execute(statement).mappings().all()
 
 
-def take_staged(connection: Connection, import_id: UUID) -> int:
-    """Make an import count, all of it or nothing; how many subscriptions are new.
+def slices(connection: Connection, import_id: UUID) -> Sequence[range]:
+    """The lines of an import, in parts that may each be taken in a transaction of its own.
+
+    PostgreSQL takes all in one: nobody waits for it. SQLite has one writer at a time, and a million rows took it 7 s,
+    longer than a reply may wait: past a slice, an import there is taken bit by bit (see ``begin_taking``).
+    """
+    last: int = connection.scalar(select(func.max(staged_subscriptions.c.line)).where(_of(import_id))) or 0
+    size = _SLICE if connection.dialect.name == "sqlite" else last
+    return [range(first, min(first + size, last + 1)) for first in range(1, last + 1, size)] if last else []
+
+
+def begin_taking(connection: Connection, import_id: UUID, at: datetime) -> None:
+    """Note that an import of several slices counts from now on: whatever is killed, ``begun`` names it to be ended."""
+    row = {"import_id": import_id, "line": _BEGUN, "id": new_id(), "phone": "", "service": "", "since": at}
+    connection.execute(insert_or(connection, staged_subscriptions).on_conflict_do_nothing(), row)
+
+
+def begun(connection: Connection) -> Sequence[UUID]:
+    """Imports that were begun to be taken, and not ended."""
+    statement = select(staged_subscriptions.c.import_id).where(staged_subscriptions.c.line == _BEGUN)
+    return connection.scalars(statement.order_by(staged_subscriptions.c.import_id)).all()
+
+
+def take_staged(connection: Connection, import_id: UUID, lines: range) -> int:
+    """Make the rows of these lines count; how many subscriptions are new. The same again makes no difference.
 
     The register stays unlocked, since this may take seconds and a stop must not wait: see ``end_of_opted_out``.
     """
-    chosen = select(*[staged_subscriptions.c[name] for name in ("id", "phone", "service", "since")]).where(
-        staged_subscriptions.c.import_id == import_id,
-        ~exists().where(optouts.c.phone == staged_subscriptions.c.phone),
+    chosen = (
+        select(*[staged_subscriptions.c[name] for name in ("id", "phone", "service", "since")])
+        .where(
+            _within(import_id, lines),
+            ~exists().where(optouts.c.phone == staged_subscriptions.c.phone),
+            # Removed meanwhile, by chance.
+            exists().where(services.c.code == staged_subscriptions.c.service),
+        )
+        .order_by(staged_subscriptions.c.line)
     )
     statement = insert_or(connection, subscriptions).from_select(["id", "phone", "service", "since"], chosen)
     taken = connection.execute(statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
@@ -114,17 +157,33 @@ def end_of_opted_out(connection: Connection, at: datetime) -> int:
     return len(unwanted)
 
 
-def unstage(connection: Connection, import_id: UUID | None = None) -> None:
-    """Drop what an import prepared; without an id, what imports that were broken off left behind."""
-    statement = delete(staged_subscriptions)
-    connection.execute(
-        statement if import_id is None else statement.where(staged_subscriptions.c.import_id == import_id)
-    )
+def unstage(connection: Connection, import_id: UUID, lines: range) -> None:
+    """Drop what an import prepared under these lines."""
+    connection.execute(delete(staged_subscriptions).where(_within(import_id, lines)))
+
+
+def end_taking(connection: Connection, import_id: UUID) -> None:
+    """Take back what ``begin_taking`` noted."""
+    connection.execute(delete(staged_subscriptions).where(_of(import_id), staged_subscriptions.c.line == _BEGUN))
+
+
+def left_behind(connection: Connection, before: datetime) -> Sequence[UUID]:
+    """Imports from before that moment that prepared rows and were broken off: theirs never count."""
+    statement = select(staged_subscriptions.c.import_id).where(staged_subscriptions.c.import_id < earliest_id(before))
+    return connection.scalars(statement.distinct()).all()
 
 
 def count_active(connection: Connection) -> int:
     """How many subscriptions there are now."""
     return connection.scalar(select(func.count()).where(subscriptions.c.cancelled_at.is_(None))) or 0
+
+
+def _of(import_id: UUID) -> Any:
+    return staged_subscriptions.c.import_id == import_id
+
+
+def _within(import_id: UUID, lines: range) -> Any:
+    return _of(import_id) & staged_subscriptions.c.line.between(lines.start, lines.stop - 1)
 
 
 def _active(phone: str, service: str) -> Any:

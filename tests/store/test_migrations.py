@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 
 import migrations
-from receiver.store import tables
+from receiver.store import services, tables
+from receiver.store.errors import StoreError
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
@@ -70,12 +71,61 @@ def test_each_step_goes_up_down_and_up_again_with_data_in_place(store: Store) ->
     assert len(verified_ledger(store)) == 2
 
 
+def test_the_register_goes_down_and_up_again_with_its_data_and_its_refusal(store: Store) -> None:
+    store.upgrade("0002")
+    fill(store)
+    with store.writing() as connection:
+        services.set_numbers(connection, "weather", ["10690001"], ["10690"])
+    kept = [tables.messages, tables.optouts, tables.subscriptions, tables.services, tables.ledger, tables.ledger_head]
+    before = [rows(store, table) for table in kept]
+    refuses_change(store)
+
+    store.downgrade("0001")
+    assert [rows(store, table) for table in kept] == before
+    with store.reading() as connection:
+        assert not _names(connection) & {"service_numbers", "staged_subscriptions"}
+    with store.writing() as connection:
+        connection.execute(text("UPDATE ledger SET actor = actor"))  # refused no longer
+
+    store.upgrade("0002")
+    assert [rows(store, table) for table in kept] == before
+    assert rows(store, tables.service_numbers) == []
+    refuses_change(store)
+    store.record([reply("0000", "+8613900007005")], [], WINDOW)
+    assert len(verified_ledger(store)) == 3
+
+
+REFUSED = [
+    "UPDATE ledger SET actor = 'somebody else'",
+    "UPDATE ledger SET actor = actor WHERE sequence = 1",
+    "UPDATE ledger SET sequence = sequence + 100",
+    "DELETE FROM ledger",
+    "DELETE FROM ledger WHERE sequence = 2",
+]
+
+
+def refuses_change(store: Store) -> None:
+    """The ledger holds something, and the database lets nobody change or take away any of it."""
+    before = rows(store, tables.ledger)
+    assert before
+    with store.reading() as connection:
+        is_postgresql = connection.dialect.name == "postgresql"
+    for statement in [*REFUSED, *(["TRUNCATE ledger", "TRUNCATE ledger CASCADE"] if is_postgresql else [])]:
+        with pytest.raises(StoreError, match="the ledger is append-only"), store.writing() as connection:
+            connection.execute(text(statement))
+        assert rows(store, tables.ledger) == before
+
+
 def test_base_leaves_nothing_behind(store: Store) -> None:
     store.upgrade("head")
     fill(store)
     store.downgrade("base")
     with store.reading() as connection:
         assert inspect(connection).get_table_names() == ["alembic_version"]
+        left = "SELECT proname FROM pg_proc WHERE proname LIKE 'ledger%'"
+        if connection.dialect.name == "sqlite":
+            left = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        assert connection.scalars(text(left)).all() == []
 
 
 def test_migrating_what_is_current_changes_nothing_and_keeps_every_row(store: Store) -> None:

@@ -1,0 +1,64 @@
+"""What a person who changes the register must say, who they are and why, and how long work is watched."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from receiver.vocabulary.register import SUBSCRIBER, SYSTEM
+
+
+class _Words(click.ParamType[str]):
+    """Text that says something."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        words = str(value).strip()
+        if not words or not words.isprintable():
+            self.fail("write one line of text: it is part of the proof", param, ctx)
+        return words
+
+
+class _Actor(_Words):
+    """A person's name. The register's own words for who acts are not for people."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = super().convert(value, param, ctx)
+        if name.casefold() in (SUBSCRIBER, SYSTEM):
+            self.fail(f"{name!r} is what the ledger calls another: write your own name", param, ctx)
+        return name
+
+
+def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--actor``."""
+    return click.option("--actor", type=_Actor(), required=True, help="Who does this: the ledger keeps it.")(command)
+
+
+def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--reason``."""
+    return click.option("--reason", type=_Words(), required=True, help="Why: the ledger keeps it.")(command)
+
+
+@contextmanager
+def watched(description: str) -> Iterator[Callable[[int, int], None]]:
+    """What takes how much is done, of how much: a bar where standard error is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)

@@ -1,0 +1,125 @@
+"""``receiver services``: what people subscribe to, and the numbers that replies to it come in on."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from receiver.store import services
+
+from .database import opened, settings
+from .options import limit_option
+from .output import Column, Format, format_option, hint, render
+
+# It stands in lists and addresses.
+_CODE = re.compile(r"[\w.-]{1,64}")
+# Longer ones are no service numbers; the shortest are 5 digits, and a prefix may be shorter.
+_NUMBER = re.compile(r"[0-9]{1,32}")
+
+_COLUMNS = (
+    Column("code", "code", fixed=True),
+    Column("name", "name", widest=True),
+    Column("numbers", "numbers"),
+    Column("prefixes", "all that begin with"),
+    Column("subscribers", "subscribers"),
+    Column("created_at", "since (UTC+8)", fixed=True),
+)
+
+
+@click.group("services")
+def command() -> None:
+    """What people subscribe to, and the service numbers (dst) whose replies belong to each.
+
+    A reply is filed under the service that has its number, else under that with the longest prefix of it, from two
+    seconds after a change on. Replies that are stored already stay where they are.
+
+    \b
+    Examples:
+      receiver services add news --name 每日新闻 --number 106900001 --prefix 10690002
+      receiver services list
+    """
+
+
+class _Matching(click.ParamType[str]):
+    def __init__(self, name: str, pattern: re.Pattern[str], advice: str) -> None:
+        self.name, self._pattern, self._advice = name, pattern, advice
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._pattern.fullmatch(str(value)):
+            self.fail(f"{value!r} can't be one: {self._advice}", param, ctx)
+        return str(value)
+
+
+code_argument: Callable[[Any], Any] = click.argument(
+    "code", type=_Matching("code", _CODE, "write 1 to 64 letters, digits, dots, hyphens or underscores")
+)
+_number = _Matching("number", _NUMBER, "write 1 to 32 digits")
+
+
+@command.command("list")
+@limit_option
+@click.option("--after", metavar="CODE", help="Continue behind this code, the last one of the page before.")
+@format_option
+def list_(limit: int, after: str | None, chosen_format: Format) -> None:
+    """List services by code, with their numbers and how many subscribers each has now."""
+    with opened(settings()) as store, store.reading() as connection:
+        found = services.page(connection, after=after, limit=limit + 1)
+        shown = found[:limit]
+        numbers = services.numbers(connection, [row["code"] for row in shown])
+    of: dict[tuple[str, bool], list[str]] = defaultdict(list)
+    for row in numbers:
+        of[row["service"], row["is_prefix"]].append(row["number"])
+    # In a table and in CSV side by side, as they are written; in JSON a list.
+    joined: Callable[[list[str]], Any] = list if chosen_format == "json" else " ".join
+    render(
+        [
+            {**row, "numbers": joined(of[row["code"], False]), "prefixes": joined(of[row["code"], True])}
+            for row in shown
+        ],
+        _COLUMNS,
+        chosen_format,
+    )
+    if len(found) > limit:
+        hint(f"There are more. Continue with: --after {shown[-1]['code']}")
+
+
+@command.command("add")
+@code_argument
+@click.option("--name", required=True, help="What people call it.")
+@click.option("--number", "numbers", type=_number, multiple=True, help="A service number; repeat for several.")
+@click.option("--prefix", "prefixes", type=_number, multiple=True, help="How service numbers begin; repeatable.")
+def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...]) -> None:
+    """Add the service CODE, or change it: the name, and where any are given all numbers and prefixes.
+
+    New replies are filed by them within two seconds; those that are stored already stay where they are. Exit status 1
+    where another service has a number.
+
+    \b
+    Examples:
+      receiver services add news --name 每日新闻 --number 106900001
+      receiver services add offers --name 优惠 --prefix 10690002 --prefix 10690003
+    """
+    if not name.strip() or not name.isprintable():
+        raise click.UsageError("--name must be one line of text")
+    with opened(settings()) as store, store.writing() as connection:
+        owners = services.owners(connection, numbers, prefixes)
+        if taken := [row for row in owners if row["service"] != code]:
+            whose = ", ".join(f"{row['number']} belongs to {row['service']}" for row in taken)
+            raise click.ClickException(f"{whose}: nothing was changed. Give that service other numbers before")
+        services.add(connection, code, name.strip(), datetime.now(UTC))
+        if numbers or prefixes:
+            services.set_numbers(connection, code, numbers, prefixes)
+
+
+@command.command("remove")
+@code_argument
+def remove(code: str) -> None:
+    """Remove the service CODE, where nobody ever subscribed to it. Replies that are filed under it stay so."""
+    with opened(settings()) as store, store.writing() as connection:
+        if services.was_subscribed(connection, code):
+            raise click.ClickException(f"{code} has or had subscribers, whose history stays: it can't be removed")
+        if not services.remove(connection, code):
+            raise click.ClickException(f'there is no service {code}: see "receiver services list"')
