@@ -31,7 +31,7 @@ def write(
     """Write every row to ``output``, or to standard output where that is None or ``-``."""
     to_file = output is not None and str(output) != "-"
     try:
-        with _replacing(output, force=force) if output and to_file else _standard_output() as stream:
+        with replacing(output, force=force) if output and to_file else _standard_output() as stream:
             FORMATS[kind_of_file](_counted(rows), columns, stream)
     except BrokenPipeError:
         raise
@@ -90,7 +90,7 @@ FORMATS: dict[str, Callable[[Iterable[Row], Sequence[Column], IO[bytes]], None]]
 
 
 @contextmanager
-def _replacing(output: Path, *, force: bool) -> Iterator[IO[bytes]]:
+def replacing(output: Path, *, force: bool) -> Iterator[IO[bytes]]:
     """A file beside ``output`` that takes its place when the block is left without an error."""
     target = Path(os.path.realpath(output))
     if target.exists():

@@ -1,0 +1,149 @@
+"""A proof of one phone's opt-outs, gathered from one state of the database."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from receiver.store import ledger, messages, optouts, quarantine, subscriptions
+from receiver.store.store import Store
+from receiver.vocabulary import phone_identity
+from receiver.vocabulary.ledger import GENESIS, skips_to, timestamp
+from receiver.vocabulary.proof import FORMAT, VERSION, Document, canonical, cause_of, fingerprint, path, raw_text, way
+from receiver.vocabulary.wire import visible
+
+from .proof_script import ANSWER, EN, SCRIPT, ZH
+from .register import RegisterError
+
+# Events of the ledger that one statement asks for.
+_ASKED_AT_ONCE = 1_000
+_EVENT = ("sequence", "type", "at", "actor", "phone", "message_id", "raw_sha256", "detail")
+_OPTOUT = ("since", "source", "reason", "actor", "message_id")
+_MESSAGE = (
+    "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain", "service", "peer",
+    "gateway_id", "sent_at", "duplicate_of",
+)  # fmt: skip
+_KEPT = ("received_at", "reason", "detail", "peer", "unsubscribes", "replayed_at", "message_id")
+_SUBSCRIPTION = ("service", "since", "cancelled_at", "cancelled_by")
+
+
+class NothingKnown(RegisterError):
+    """The ledger has no event of this phone."""
+
+
+def prove(store: Store, phone: str, region: str = "CN") -> Document:
+    """The proof of ``phone``, written in any way: all that docs/proof.md says, as JSON values.
+
+    It says what the database holds: whether that holds together is for ``receiver.vocabulary.proof.check`` to say.
+
+    Raises NothingKnown, StoreError.
+    """
+    identity = phone_identity(phone, region) or visible(phone).encode(errors="replace").decode().strip()
+    with store.snapshot() as connection:
+        rows = ledger.of_phone(connection, identity)
+        if not rows:
+            raise NothingKnown("nothing is known of this phone: the ledger has no event of it")
+        last, head_hash = ledger.head(connection)
+        events = [_picked(row, _EVENT) for row in rows]
+        document: Document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "made_at": timestamp(datetime.now(UTC)),
+            "phone": identity,
+            "state": _state(optouts.suppressed(connection, [identity]).get(identity)),
+            **_chained(connection, rows, events, last),
+            "causes": {cause: _cause(connection, cause, event) for cause, event in _causes(events).items()},
+            "subscriptions": [
+                _picked(row, _SUBSCRIPTION) for row in reversed(subscriptions.of_phone(connection, identity))
+            ],
+            "head": {"sequence": last, "hash": head_hash},
+            "answer": ANSWER,
+            "how_to_check": {"zh": ZH, "en": EN, "script": SCRIPT},
+        }
+    return {**document, "fingerprint": fingerprint(document)}
+
+
+def as_json(document: Document) -> str:
+    """The proof as a file: JSON that people can read too, in ASCII, so that no program takes it for anything else."""
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _chained(connection: Any, rows: Any, events: list[dict[str, Any]], last: int) -> dict[str, Any]:
+    """``start``: the path to the phone's first event; ``events``: each with the path to the next, or to the head."""
+    stops = [0, *(row["sequence"] for row in rows), last]
+    ways = [way(start, end) for start, end in pairwise(stops)]
+    wanted = {number for steps in ways for step in steps for number in (step, step - 1, skips_to(step))}
+    wanted.update(number for row in rows for number in (row["sequence"], skips_to(row["sequence"])))
+    digest_of, hash_of = _lookups(connection, wanted - {0})
+    paths = [path(start, end, digest_of, hash_of) for start, end in pairwise(stops)]
+    shown = [
+        {
+            "event": event,
+            "previous": row["previous"],
+            "skipped": hash_of(skips_to(row["sequence"])),
+            "hash": row["hash"],
+            "path": to_next,
+        }
+        for row, event, to_next in zip(rows, events, paths[1:], strict=True)
+    ]
+    return {"start": paths[0], "events": shown}
+
+
+def _lookups(connection: Any, wanted: set[int]) -> tuple[Callable[[int], str], Callable[[int], str]]:
+    numbers = sorted(wanted)
+    found: dict[int, tuple[str, str]] = {}
+    for start in range(0, len(numbers), _ASKED_AT_ONCE):
+        for number, row in ledger.at(connection, numbers[start : start + _ASKED_AT_ONCE]).items():
+            found[number] = sha256(canonical(_picked(row, _EVENT))).hexdigest(), row["hash"]
+    # Where an event was removed from the ledger, the proof can't hold: let it be made, and the check say so.
+    missing = (GENESIS, GENESIS)
+    return (lambda number: found.get(number, missing)[0]), (lambda number: found.get(number, missing)[1])
+
+
+def _causes(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The first event of each message and each quarantined delivery that made any, by the id of that."""
+    causes: dict[str, dict[str, Any]] = {}
+    for event in events:
+        cause = cause_of(event)
+        if cause is not None:
+            causes.setdefault(cause, event)
+    return causes
+
+
+def _cause(connection: Any, identity: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The SMS that made an event: what is stored of it, or that it was purged."""
+    is_message = event["message_id"] is not None
+    row = (messages if is_message else quarantine).get(connection, UUID(identity))
+    kind = {"from": "messages" if is_message else "quarantine", "purged": row is None}
+    if row is None:
+        return kind
+    raw: bytes = row["raw"]
+    read = _picked(row, _MESSAGE) if is_message else {"origin": None, **_picked(row, _KEPT)}
+    return {
+        **kind,
+        **read,
+        "raw_text": raw_text(raw),
+        "raw_base64": b64encode(raw).decode("ascii"),
+        "raw_sha256": sha256(raw).hexdigest(),
+    }
+
+
+def _state(row: Any) -> dict[str, Any]:
+    if row is None:
+        return {"opted_out": False, **dict.fromkeys(_OPTOUT)}
+    return {"opted_out": True, **_picked(row, _OPTOUT)}
+
+
+def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """The named fields of a row as JSON values, as the ledger's canonical form has them."""
+    return {name: _plain(row[name]) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return timestamp(value)
+    return str(value) if isinstance(value, UUID) else value
