@@ -41,6 +41,12 @@ def upgrade() -> None:
                 f"CREATE TRIGGER ledger_no_{act.lower()} BEFORE {act} ON ledger "
                 f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
             )
+        # INSERT OR REPLACE deletes what is in its way without running the trigger on DELETE.
+        op.execute(
+            "CREATE TRIGGER ledger_no_replace BEFORE INSERT ON ledger "
+            "WHEN EXISTS (SELECT 1 FROM ledger WHERE sequence = NEW.sequence OR hash = NEW.hash) "
+            f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
@@ -58,6 +64,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER ledger_no_replace")
         op.execute("DROP TRIGGER ledger_no_update")
         op.execute("DROP TRIGGER ledger_no_delete")
     else:

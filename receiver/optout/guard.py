@@ -54,10 +54,12 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
     try:
         with store.reading() as connection:
             for some in _batches(phones):
-                identities = {phone: phone_identity(phone, region) or _as_it_came(phone) for phone in some}
-                register = optouts.suppressed(connection, set(identities.values()))
+                identities = {phone: phone_identity(phone, region) for phone in some}
+                # As it came too: it may have been no phone number to us when it said stop.
+                names = set(map(_as_it_came, some)) | {identity for identity in identities.values() if identity}
+                register = optouts.suppressed(connection, names)
                 for phone, identity in identities.items():
-                    _judge(phone, identity, register, region, verdict)
+                    _judge(phone, identity, register, verdict)
     except StoreError as failure:
         raise GuardUnavailable(f"the opt-out register can't be asked, so nobody may be texted: {failure}") from failure
     return verdict
@@ -77,11 +79,11 @@ def _as_it_came(phone: str) -> str:
     return visible(phone).encode("utf-8", "replace").decode().strip()
 
 
-def _judge(phone: str, identity: str, register: Mapping[str, Any], region: str, verdict: Verdict) -> None:
-    row = register.get(identity)
+def _judge(phone: str, identity: str | None, register: Mapping[str, Any], verdict: Verdict) -> None:
+    row = register.get(identity or "") or register.get(_as_it_came(phone))
     if row is not None:
-        verdict.blocked.append(Blocked(phone, identity, row["since"], row["source"], row["reason"]))
-    elif phone_identity(phone, region) is None:
+        verdict.blocked.append(Blocked(phone, row["phone"], row["since"], row["source"], row["reason"]))
+    elif identity is None:
         verdict.invalid.append(phone)
     else:
         verdict.allowed.append((phone, identity))

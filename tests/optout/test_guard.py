@@ -198,3 +198,13 @@ def test_a_failure_between_two_batches_gives_no_half_answer(postgresql_url: str)
     with pytest.raises(GuardUnavailable):
         guard.blocked(store, phones())
     store.close()
+
+
+def test_a_sender_that_was_no_phone_when_it_said_stop_is_blocked_when_it_is_one(store: Store) -> None:
+    with store.writing() as connection:
+        opt_out(connection, [Stop("2025550123", datetime.now(UTC))])
+
+    verdict = guard.blocked(store, ["2025550123"], region="US")
+
+    assert [stopped.identity for stopped in verdict.blocked] == ["2025550123"]
+    assert verdict.allowed == []

@@ -110,7 +110,9 @@ def refuses_change(store: Store) -> None:
     assert before
     with store.reading() as connection:
         is_postgresql = connection.dialect.name == "postgresql"
-    for statement in [*REFUSED, *(["TRUNCATE ledger", "TRUNCATE ledger CASCADE"] if is_postgresql else [])]:
+    replacing = "INSERT OR REPLACE INTO ledger SELECT * FROM ledger WHERE sequence = 2"
+    more = ["TRUNCATE ledger", "TRUNCATE ledger CASCADE"] if is_postgresql else [replacing]
+    for statement in [*REFUSED, *more]:
         with pytest.raises(StoreError, match="the ledger is append-only"), store.writing() as connection:
             connection.execute(text(statement))
         assert rows(store, tables.ledger) == before
