@@ -4,6 +4,7 @@ The font is embedded, so that Chinese shows everywhere; the libraries are loaded
 """
 
 import io
+import logging
 from datetime import datetime
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from .proof_facts import Fact, Section, sections, shown
 
 if TYPE_CHECKING:
     from fpdf import FPDF
+
+_log = logging.getLogger(__name__)
 
 ATTACHED = "proof.json"
 _FONT = "wenquanyi-micro-hei"
@@ -41,15 +44,14 @@ def render_pdf(document: Document) -> bytes:
 
 def attached_to_pdf(file: bytes) -> str | None:
     """The JSON attached to a PDF; None where there is none, or more than one, or the file can't be read."""
-    import logging
-
     from pypdf import PdfReader
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         found = PdfReader(io.BytesIO(file)).attachments.get(ATTACHED, [])
         return found[0].decode("utf-8") if len(found) == 1 else None
-    except Exception:  # whatever a broken file makes the reader stumble over
+    except Exception as error:  # a broken file makes the reader stumble in ways that it does not name
+        _log.warning("the PDF can't be read: %s", type(error).__name__)
         return None
 
 
