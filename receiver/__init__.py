@@ -23,11 +23,10 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
     """
     from receiver.callback.access import Access
     from receiver.callback.app import CallbackApp, health_app
-    from receiver.callback.parse import Reading
     from receiver.callback.views import Callback
     from receiver.intake import Intake
     from receiver.store.store import Store
-    from receiver.vocabulary import keyword_set
+    from receiver.vocabulary import Reading, keyword_set
 
     intake = Intake(
         Store(settings.url),

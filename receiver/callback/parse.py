@@ -1,38 +1,12 @@
 """From the bytes of a request to a delivery, or to why it is none (protocol.md §1, §8, §9)."""
 
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-
-from receiver.vocabulary import (
-    Charset,
-    Delivery,
-    Kind,
-    Reason,
-    Undeliverable,
-    is_unsubscribe,
-    keyword_set,
-    phone_identity,
-)
-from receiver.vocabulary.wire import read_text, unescape, visible
+from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable, phone_identity
+from receiver.vocabulary.wire import read_text, unescape
 
 # ASP looks parameters up without regard to case. ``token`` is ours.
 _KNOWN = {b"src": "src", b"dst": "dst", b"msg": "msg", b"token": "token"}
 # An alphanumeric sender has 11 characters, a phone in its longest form 20, a service number 17 (protocol.md §2).
 LONGEST_ADDRESS = 100
-# Bytes of an escaped text that may still be a keyword with what is trimmed around it.
-_LONGEST_KEYWORD = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How this installation reads what comes: settings CHARSET, DEFAULT_REGION, UNSUBSCRIBE_KEYWORDS."""
-
-    charset: Charset = Charset.AUTO
-    region: str = "CN"
-    keywords: frozenset[str] = field(default_factory=keyword_set)
-    has_token: bool = False
-    """Whether CALLBACK_TOKEN is set: only then is ``token`` a parameter, and not part of a text."""
 
 
 def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
@@ -48,17 +22,7 @@ def parse(query: bytes, reading: Reading) -> Delivery | Undeliverable:
             problem = f"{reason.value[-3:]} has {len(address)} characters, more than {LONGEST_ADDRESS}"
             return Undeliverable(reason, problem, query, _unsubscribing_phone(values, reading))
 
-    decoded = read_text(raw, reading.charset)
-    return Delivery(
-        src=phone_identity(src_wire, reading.region) or visible(src_wire).strip(),
-        src_wire=visible(src_wire),
-        dst=visible(dst).strip(),
-        raw=raw,
-        text=visible(decoded.text),
-        charset=decoded.charset,
-        charset_certain=decoded.certain,
-        kind=Kind.UNSUBSCRIBE if _unsubscribes(raw, decoded.text, reading) else Kind.REPLY,
-    )
+    return reading.delivery(src_wire, dst, raw)
 
 
 def parameters(query: bytes, *, token: bool = False) -> dict[str, list[bytes]]:
@@ -120,31 +84,7 @@ def _address(wire: bytes) -> str:
     return read_text(wire).text
 
 
-def _unsubscribes(raw: bytes, text: str, reading: Reading) -> bool:
-    return is_unsubscribe(text, reading.keywords) or any(
-        is_unsubscribe(other, reading.keywords) for other in _other_readings(raw, reading.charset)
-    )
-
-
-def _other_readings(raw: bytes, charset: Charset) -> Iterator[str]:
-    """What the bytes may also have meant, where a text as it is written must not hide an unsubscribe."""
-    before, ampersand, after = raw.partition(b"&")
-    if ampersand and all(b"=" in part for part in after.split(b"&") if part):
-        # What follows may be parameters that we don't know, or the sign of a careless URL.
-        yield read_text(before, charset).text
-    if charset is not Charset.AUTO and len(raw) <= _LONGEST_KEYWORD:
-        # A gateway that does not keep to the charset that was fixed for it.
-        yield read_text(raw, Charset.AUTO).text
-    if raw.endswith(b"%00"):
-        with suppress(UnicodeDecodeError):
-            yield unescape(raw).decode("utf-16-le")
-    if raw[:3].upper() in (b"%00", b"%FF") or raw[:1] in (b"\x00", b"\xff"):
-        # UTF-16, as some gateways (Kannel) hand on an SMS in UCS-2: no text in another charset begins so.
-        with suppress(UnicodeDecodeError):
-            yield unescape(raw).decode("utf-16-be")
-
-
 def _unsubscribing_phone(values: dict[str, list[bytes]], reading: Reading) -> str | None:
     senders = {phone_identity(_address(src), reading.region) for src in values.get("src", [])}
-    stop = any(_unsubscribes(raw, read_text(raw, reading.charset).text, reading) for raw in values.get("msg", []))
+    stop = any(map(reading.unsubscribes, values.get("msg", [])))
     return senders.pop() if stop and len(senders) == 1 else None

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from receiver.intake import Intake, Outcome
-from receiver.vocabulary import Delivery, Reason, Undeliverable
+from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable
 from receiver.vocabulary.wire import read_text
 
 from .access import Access
 from .answer import Answer
 from .limits import LARGEST_KEPT, LARGEST_QUERY, UNREADABLE, Unreadable
-from .parse import Reading, parameters, parse, unsubscribing_phone, without_token
+from .parse import parameters, parse, unsubscribing_phone, without_token
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -12,13 +12,13 @@ import click
 
 from receiver.callback.access import Access
 from receiver.callback.limits import LARGEST_QUERY
-from receiver.callback.parse import Reading, parse
+from receiver.callback.parse import parse
 from receiver.config import Settings
 from receiver.intake.replay import Read, Replay, Status
 from receiver.store import quarantine
 from receiver.store.refusals import REFUSED
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Reason, Undeliverable, keyword_set
+from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable, keyword_set
 
 from .database import opened, settings
 from .options import after_option, limit_option, period_options, reveal_option

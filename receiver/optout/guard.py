@@ -10,9 +10,8 @@ from receiver.store import optouts
 from receiver.store.errors import StoreError
 from receiver.store.ledger import Chain
 from receiver.store.store import Store
-from receiver.vocabulary import phone_identity
+from receiver.vocabulary import as_it_came, phone_identity
 from receiver.vocabulary.ledger import Event, EventType
-from receiver.vocabulary.wire import visible
 
 # Phones of one question. Each is answered by the register's index; nothing is loaded into memory.
 _ASKED_AT_ONCE = 10_000
@@ -56,7 +55,7 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
             for some in _batches(phones):
                 identities = {phone: phone_identity(phone, region) for phone in some}
                 # As it came too: it may have been no phone number to us when it said stop.
-                names = set(map(_as_it_came, some)) | {identity for identity in identities.values() if identity}
+                names = set(map(as_it_came, some)) | {identity for identity in identities.values() if identity}
                 register = optouts.suppressed(connection, names)
                 for phone, identity in identities.items():
                     _judge(phone, identity, register, verdict)
@@ -74,13 +73,8 @@ def note_blocked(store: Store, stopped: Iterable[Blocked], *, actor: str, detail
         )
 
 
-def _as_it_came(phone: str) -> str:
-    """What the register has a sender under that is no phone; in characters that every database takes."""
-    return visible(phone).encode("utf-8", "replace").decode().strip()
-
-
 def _judge(phone: str, identity: str | None, register: Mapping[str, Any], verdict: Verdict) -> None:
-    row = register.get(identity or "") or register.get(_as_it_came(phone))
+    row = register.get(identity or "") or register.get(as_it_came(phone))
     if row is not None:
         verdict.blocked.append(Blocked(phone, row["phone"], row["since"], row["source"], row["reason"]))
     elif identity is None:

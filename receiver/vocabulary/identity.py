@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from .wire import visible
+
 # A mainland mobile in any of its forms, with or without 86, 0086, +86 or the trunk 0. The library below would agree,
 # at fifty times the cost; it also knows no number range before its metadata does.
 _CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?0?(1[3-9][0-9]{9})")
@@ -29,6 +31,11 @@ def phone_identity(written: str, region: str = "CN") -> str | None:
     return _by_numbering_plan(compact, region) if _DIGITS.fullmatch(compact) else None
 
 
+def as_it_came(phone: str) -> str:
+    """What a sender is kept under that is no phone: as it came, but in characters that every database takes."""
+    return visible(phone).encode("utf-8", "replace").decode().strip()
+
+
 def _is_significant(char: str) -> bool:
     return char not in _PUNCTUATION and unicodedata.category(char) not in _UNSEEN
 
@@ -37,8 +44,8 @@ def mask(phone: str) -> str:
     """A number as people see it who don't need it whole: ``+86139****5678``. The one place that masks."""
     if len(phone) >= 11:
         return f"{phone[:-8]}****{phone[-4:]}"
-    visible = len(phone) // 3
-    return phone[:visible] + "*" * (len(phone) - 2 * visible) + phone[len(phone) - visible :]
+    shown = len(phone) // 3
+    return phone[:shown] + "*" * (len(phone) - 2 * shown) + phone[len(phone) - shown :]
 
 
 @lru_cache(maxsize=4096)

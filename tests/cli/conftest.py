@@ -20,9 +20,9 @@ from uuid import UUID
 import pytest
 
 from receiver import cli
-from receiver.callback.parse import Reading, parse
+from receiver.callback.parse import parse
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Origin, Quarantined, Reason, Reply, Undeliverable, new_id
+from receiver.vocabulary import Delivery, Origin, Quarantined, Reading, Reason, Reply, Undeliverable, new_id
 
 WINDOW = timedelta(seconds=120)
 

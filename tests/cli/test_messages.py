@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from receiver.callback.parse import Reading, parse
+from receiver.callback.parse import parse
 from receiver.store.tables import messages
-from receiver.vocabulary import Charset, Delivery, Origin, Reply, new_id
+from receiver.vocabulary import Charset, Delivery, Origin, Reading, Reply, new_id
 from tests.cli.conftest import WINDOW, Filled, Run, on_terminal
 
 CONTRACT = [

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, RowMapping, select
 
-from receiver.callback.parse import Reading, parse
+from receiver.callback.parse import parse
 from receiver.intake import replay
 from receiver.intake.replay import Replay, Result, Status
 from receiver.store import messages, optouts, quarantine
@@ -17,7 +17,18 @@ from receiver.store.errors import Conflict, Refused, StoreError, Unavailable
 from receiver.store.record import record as real_record
 from receiver.store.store import Store
 from receiver.store.tables import ledger
-from receiver.vocabulary import Delivery, Kind, Origin, Quarantined, Reason, Reply, Undeliverable, earliest_id, new_id
+from receiver.vocabulary import (
+    Delivery,
+    Kind,
+    Origin,
+    Quarantined,
+    Reading,
+    Reason,
+    Reply,
+    Undeliverable,
+    earliest_id,
+    new_id,
+)
 
 WINDOW = timedelta(seconds=120)
 LONG_AGO = datetime(2025, 6, 3, 9, 12, 5, tzinfo=UTC)

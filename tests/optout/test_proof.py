@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from receiver.callback.parse import Reading, parse
+from receiver.callback.parse import parse
 from receiver.optout.guard import blocked, note_blocked
 from receiver.optout.proof import NothingKnown, as_json, prove
 from receiver.optout.proof_page import embedded_in_page, render_page
@@ -18,7 +18,7 @@ from receiver.optout.proof_pdf import attached_to_pdf, render_pdf
 from receiver.optout.register import Register
 from receiver.store import tables
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Origin, Reply, new_id
+from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
 from receiver.vocabulary.proof import Document, check
 from tests.intake.replies import quarantined, reply, verified_ledger
 from tests.store.test_record import WINDOW, subscribe
