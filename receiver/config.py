@@ -7,6 +7,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -17,7 +18,7 @@ from receiver.vocabulary import MANDATORY_KEYWORD, Charset
 PREFIX = "RECEIVER_"
 _ENV_FILE = Path(".env")
 # Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
-_SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN")
+_SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN", "GATEWAY_PASSWORD")
 
 
 class ConfigurationError(Exception):
@@ -79,6 +80,21 @@ class Settings(BaseSettings):
     callback_processes: int = Field(
         1, ge=1, le=64, description="processes that receive; more than one needs PostgreSQL"
     )
+    gateway_url: str = Field(
+        "http://203.81.21.34/send/", description="base address of the gateway's calls, gsend.asp and the others"
+    )
+    gateway_name: str | None = Field(None, description="the enterprise's login at the gateway")
+    gateway_password: SecretStr | None = Field(None, description="its password")
+    gateway_charset: Literal["gb18030", "gbk", "utf-8"] = Field(
+        "gb18030", description="how the gateway writes, and is written to: gb18030, gbk or utf-8"
+    )
+    gateway_method: Literal["auto", "post", "get"] = Field(
+        "auto", description="post, get (the gateway's logs then hold the password), or auto: post where it is taken"
+    )
+    gateway_timeout: float = Field(
+        30, ge=1, le=300, description="seconds for a call to the gateway in all; a send without an answer is in doubt"
+    )
+    poll: bool = Field(False, description="pull replies from the gateway with readsms.asp: on or off")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, json elsewhere"
     )
@@ -99,6 +115,23 @@ class Settings(BaseSettings):
         if not (host and colon and port.isascii() and port.isdigit() and int(port) <= 65_535):
             raise ValueError("write host:port, for example 0.0.0.0:8000")
         return value
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _base_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or "@" in value or "?" in value or "#" in value or not value.isascii() or " " in value:
+            raise ValueError("write the folder of the gateway's pages, like http://203.81.21.34/send/")
+        return value if value.endswith("/") else value + "/"
+
+    @field_validator("gateway_name", "gateway_password", mode="before")
+    @classmethod
+    def _none_where_empty(cls, value: Any) -> Any:
+        return value or None
 
     @field_validator("callback_token")
     @classmethod
@@ -144,6 +177,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}CALLBACK_PROCESSES above 1 needs PostgreSQL: set {PREFIX}DATABASE_URL")
         if self.callback_bind.rpartition(":")[2] == self.admin_bind.rpartition(":")[2]:
             raise ValueError(f"{PREFIX}CALLBACK_BIND and {PREFIX}ADMIN_BIND need two different ports")
+        return self
+
+    @model_validator(mode="after")
+    def _pollable(self) -> "Settings":
+        if self.poll and not (self.gateway_name and self.gateway_password):
+            raise ValueError(f"{PREFIX}POLL=on needs {PREFIX}GATEWAY_NAME and {PREFIX}GATEWAY_PASSWORD")
         return self
 
     @cached_property

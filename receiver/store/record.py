@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, text
 
 from receiver.vocabulary import Delivery, Kind, Quarantined, Reply, Undeliverable, earliest_id
 
+from . import pulled
 from .optouts import Stop, opt_out
 from .services import Filing
 from .tables import messages, quarantine, utc_text
@@ -31,11 +32,17 @@ def record(
 
     ``filing`` says which service a number belongs to, where the caller has it at hand.
 
-    Idempotent: what is stored under an id already is left alone. Raises SQLAlchemy's errors (see ``store.failure``).
+    Idempotent: what is stored under an id already is left alone, and so is what was pulled before. Raises SQLAlchemy's
+    errors (see ``store.failure``).
     """
+    pulls = any(reply.gateway_id is not None for reply in replies)
+    if pulls:
+        replies = pulled.not_pulled_before(connection, replies)
     stops = _not_recorded(connection, [*_stops_of(replies), *_stops_of_quarantined(quarantined)])
     if replies:
         _insert_messages(connection, replies, duplicate_window, filing or Filing.load(connection))
+        if pulls:
+            pulled.complete(connection, [reply for reply in replies if reply.gateway_id is not None], duplicate_window)
     if quarantined:
         statement = insert_or(connection, quarantine).on_conflict_do_nothing(index_elements=["id"])
         connection.execute(statement, [_quarantine_row(delivery) for delivery in quarantined])
@@ -85,7 +92,8 @@ INSERT INTO messages (
     (
         SELECT earlier.id FROM messages AS earlier
         WHERE earlier.src = ?5 AND earlier.id >= ?13 AND earlier.id < ?14 AND earlier.id <> ?1
-          AND coalesce(earlier.dst, '') = ?7 AND earlier.raw = ?8
+          AND coalesce(earlier.dst, '') = ?7
+          AND (earlier.raw = ?8 OR earlier.origin = 'poll' AND earlier.text = ?9)
         ORDER BY earlier.src, earlier.id LIMIT 1
     )
 ) ON CONFLICT (id) DO NOTHING
@@ -103,7 +111,8 @@ SELECT
         (
             SELECT earlier.id FROM messages AS earlier
             WHERE earlier.src = given.src AND earlier.id >= given.since AND earlier.id < given.until
-              AND earlier.id <> given.id AND coalesce(earlier.dst, '') = given.dst AND earlier.raw = given.bytes
+              AND earlier.id <> given.id AND coalesce(earlier.dst, '') = given.dst
+              AND (earlier.raw = given.bytes OR earlier.origin = 'poll' AND earlier.text = given.text)
             ORDER BY earlier.src, earlier.id LIMIT 1
         ),
         given.in_batch
@@ -180,7 +189,7 @@ def _until(reply: Reply, duplicate_window: timedelta) -> UUID:
 
 def _lock_key(delivery: Delivery) -> int:
     digest = blake2b(digest_size=8)
-    for part in (delivery.src.encode(), delivery.dst.encode(), delivery.raw):
+    for part in (delivery.src.encode(), delivery.dst.encode(), delivery.text.encode()):
         digest.update(len(part).to_bytes(4))
         digest.update(part)
     return int.from_bytes(digest.digest(), signed=True)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -64,6 +65,8 @@ def utc_text(moment: datetime) -> str:
 
 _IS_UNSUBSCRIBE = text("kind = 'unsubscribe'")
 _IS_ACTIVE = text("cancelled_at is null")
+_IS_OPEN = text("state in ('queued', 'sending')")
+_IS_IN_DOUBT = text("state = 'in_doubt'")
 
 messages = Table(
     "messages",
@@ -204,4 +207,79 @@ ledger_head = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),
     CheckConstraint("id = 1", name="single"),
+)
+
+# One text to many phones, as somebody asked for it.
+sends = Table(
+    "sends",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sender", String(8)),
+    Column("at", UtcDateTime),
+    Column("is_long", Boolean, nullable=False),
+)
+
+# What goes to the gateway in one call. A claim is taken before the call and names who makes it.
+send_batches = Table(
+    "send_batches",
+    metadata,
+    Column("send_id", Uuid, ForeignKey("sends.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claim", Uuid),
+    Column("lease_until", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+    Column("code", Integer),
+    Column("detail", Text),
+    Index("ix_send_batches_open", "state", "not_before", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    CheckConstraint("state in ('queued', 'sending', 'answered', 'in_doubt', 'cancelled')", name="state"),
+)
+
+# One phone of a send; in no batch where it was blocked before there was one.
+send_recipients = Table(
+    "send_recipients",
+    metadata,
+    Column("send_id", Uuid, ForeignKey("sends.id"), primary_key=True),
+    Column("phone", String(32), primary_key=True),
+    Column("batch", Integer),
+    Column("written", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", Integer),
+    Column("detail", Text),
+    Column("settled_at", UtcDateTime),
+    Column("settled_by", Text),
+    Column("settled_reason", Text),
+    Index("ix_send_recipients_phone_send_id", "phone", "send_id"),
+    Index("ix_send_recipients_in_doubt", "send_id", sqlite_where=_IS_IN_DOUBT, postgresql_where=_IS_IN_DOUBT),
+    CheckConstraint("state in ('queued', 'accepted', 'refused', 'blocked', 'in_doubt', 'cancelled')", name="state"),
+)
+
+# Work that any number of workers share: whose turn it is, and how it went.
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("holder", String(100)),
+    Column("lease_until", UtcDateTime),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("failed_at", UtcDateTime),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text),
+    Column("detail", Text),
+)
+
+# Which replies were pulled: a number at the gateway that comes with the same words again is the same message.
+pulled_replies = Table(
+    "pulled_replies",
+    metadata,
+    Column("gateway_id", String(32), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("message_id", Uuid, nullable=False),
 )

@@ -72,13 +72,18 @@ class Undeliverable:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A delivery with what makes it ours: its id, when and how it came."""
+    """A delivery with what makes it ours: its id, when and how it came.
+
+    A pulled one has its number at the gateway, and when the phone sent it, to the minute (protocol.md §5).
+    """
 
     id: UUID
     received_at: datetime
     origin: Origin
     peer: str | None
     delivery: Delivery
+    gateway_id: str | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

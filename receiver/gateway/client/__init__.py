@@ -1,0 +1,1 @@
+"""The gateway's calls as a typed library that stands alone (protocol.md §2 to §7)."""
