@@ -22,6 +22,7 @@ _COMMANDS = {
     "optouts": "receiver.cli.optouts",
     "services": "receiver.cli.services",
     "subscriptions": "receiver.cli.subscriptions",
+    "gateway": "receiver.cli.gateway",
     "simulate": "receiver.cli.simulate",
 }
 
