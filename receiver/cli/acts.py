@@ -7,18 +7,24 @@ from typing import Any
 
 import click
 
+from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON
 from receiver.vocabulary.register import SUBSCRIBER, SYSTEM
 
 
 class _Words(click.ParamType[str]):
-    """Text that says something."""
+    """Text that says something, in no more characters than ``longest``."""
 
     name = "text"
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         words = str(value).strip()
         if not words or not words.isprintable():
             self.fail("write one line of text: it is part of the proof", param, ctx)
+        if len(words) > self._longest:
+            self.fail(f"{len(words)} characters are more than {self._longest}: shorten it", param, ctx)
         return words
 
 
@@ -34,12 +40,14 @@ class _Actor(_Words):
 
 def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--actor``."""
-    return click.option("--actor", type=_Actor(), required=True, help="Who does this: the ledger keeps it.")(command)
+    actor = _Actor(LONGEST_ACTOR)
+    return click.option("--actor", type=actor, required=True, help="Who does this: the ledger keeps it.")(command)
 
 
 def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--reason``."""
-    return click.option("--reason", type=_Words(), required=True, help="Why: the ledger keeps it.")(command)
+    reason = _Words(LONGEST_REASON)
+    return click.option("--reason", type=reason, required=True, help="Why: the ledger keeps it.")(command)
 
 
 @contextmanager

@@ -64,6 +64,16 @@ def keep(rows: Iterable[Rejected], columns: Sequence[str], target: Path) -> int:
     return count
 
 
+def forget(target: Path) -> None:
+    """Remove the rejected rows of an earlier import: after one that rejected none they would be taken for its own."""
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        # All is imported: the exit status shall not say otherwise.
+        why = error.strerror or error
+        click.echo(f"{target} is of an earlier import, this one rejected no row; it can't be removed: {why}", err=True)
+
+
 def refused(bad: int, rows: int, target: Path) -> click.ClickException:
     """The end of an import that has bad rows."""
     return click.ClickException(

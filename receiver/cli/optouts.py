@@ -119,7 +119,8 @@ def list_(
 def check(phones: tuple[str, ...], chosen_format: Format) -> None:
     """Say of each PHONE, written in any way, whether it is opted out; - reads them from standard input, one a line.
 
-    Exit status 1 if any is blocked, else 2 if any is no phone number, else 0: all may be sent to.
+    Exit status 1 if any is blocked, else 2 if any is no phone number or there is none at all, else 0: all may be sent
+    to.
 
     \b
     Examples:
@@ -127,9 +128,10 @@ def check(phones: tuple[str, ...], chosen_format: Format) -> None:
       receiver optouts check - < phones.txt | grep '"blocked"'
     """
     chosen = settings()
+    given = spoken(phones)
     counts: Counter[str] = Counter()
     with opened(chosen) as store:
-        render(_checked(store, spoken(phones), chosen.default_region, counts), _CHECK, chosen_format)
+        render(_checked(store, given, chosen.default_region, counts), _CHECK, chosen_format)
     if counts[BLOCKED]:
         raise click.exceptions.Exit(1)
     if counts[INVALID]:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -115,7 +115,16 @@ def history(phone: str, reveal: bool, chosen_format: Format) -> None:
 
 
 def spoken(phones: Iterable[str]) -> Iterator[str]:
-    """The phones of an argument; - stands for the lines of standard input."""
+    """The phones of an argument; - stands for the lines of standard input. Raises UsageError where there are none."""
+    given = _spoken(phones)
+    first = next(given, None)
+    if first is None:
+        # Most likely what should have written them has failed: to say that all is well would let a send go on.
+        raise click.UsageError("there is no phone in standard input: write one a line")
+    return chain([first], given)
+
+
+def _spoken(phones: Iterable[str]) -> Iterator[str]:
     for phone in phones:
         if phone == "-":
             yield from filter(None, (line.strip() for line in sys.stdin))

@@ -38,7 +38,8 @@ def import_(file: Path, reason: str, actor: str, column: str, skip_bad: bool, ch
     is in force from now. Other columns are left alone. UTF-8 or GB18030; commas, semicolons or tabs.
 
     First the whole file is checked. Bad rows are kept in FILE.rejected.csv, with their line and what is wrong, and then
-    nothing is imported: correct them, or say --skip-bad. Exit status 1 if nothing was imported.
+    nothing is imported: correct them, or say --skip-bad. Where there are none, an earlier import's FILE.rejected.csv is
+    removed. Exit status 1 if nothing was imported.
 
     Then the phones are opted out, a thousand at a time. If that is broken off, even by a power cut, run the same again:
     it goes on, and nothing is done twice. Who is opted out already is passed over.
@@ -58,6 +59,8 @@ def import_(file: Path, reason: str, actor: str, column: str, skip_bad: bool, ch
             raise listed.refused(bad, wanted.rows, target)
         with watched("importing") as progress:
             taken = wanted.take(progress)
+    if not bad:
+        listed.forget(target)
     row = {"rows": wanted.rows, "new": taken.new, "already": taken.already, "rejected": bad}
     render([{**row, "rejected_file": str(target) if bad else None}], _IMPORTED, chosen_format)
 

@@ -13,10 +13,10 @@ from receiver.optout.subscribing import SubscriptionImport, resume
 from receiver.store import subscriptions
 from receiver.store.errors import StoreError
 from receiver.store.subscriptions import Subscribed
-from receiver.vocabulary import phone_identity
+from receiver.vocabulary import as_it_came, phone_identity
 
 from . import listed
-from .acts import watched
+from .acts import actor_option, reason_option, watched
 from .database import opened, settings
 from .options import Moment, after_option, limit_option, reveal_option
 from .output import Column, Format, format_option, hint, masked, render
@@ -70,10 +70,15 @@ def list_(
 ) -> None:
     """List subscriptions, the newest first, with phones masked unless --reveal."""
     chosen = settings()
-    identity = phone and (phone_identity(phone, chosen.default_region) or phone.strip())
+    identity = phone and (phone_identity(phone, chosen.default_region) or as_it_came(phone))
     with opened(chosen) as store, store.reading() as connection:
         found = subscriptions.page(
-            connection, service=service, phone=identity, active=not all_, after=after, limit=limit + 1
+            connection,
+            service=service and as_it_came(service),
+            phone=identity,
+            active=not all_,
+            after=after,
+            limit=limit + 1,
         )
     shown = found[:limit]
     render(shown if reveal else [masked(row, "phone") for row in shown], _COLUMNS, chosen_format)
@@ -87,10 +92,13 @@ def list_(
 @click.option("--since", type=Moment(), help="Since this date or time (China time unless it says). [default: now]")
 def add(phone: str, service: str, since: datetime | None) -> None:
     """Give PHONE the service SERVICE. Exit status 1 where PHONE is opted out, or there is no such service."""
+    now = datetime.now(UTC)
+    if since is not None and since > now:
+        raise click.UsageError("--since lies in the future: a subscription begins now or has begun")
     chosen = settings()
-    identity = _identity(phone, chosen)
+    identity, service = _identity(phone, chosen), as_it_came(service)
     with opened(chosen) as store, store.writing() as connection:
-        became = subscriptions.subscribe(connection, identity, service, since or datetime.now(UTC))
+        became = subscriptions.subscribe(connection, identity, service, since or now)
     if became is Subscribed.OPTED_OUT:
         raise click.ClickException("this phone is opted out: it can get no service unless the opt-out is lifted")
     if became is Subscribed.NO_SERVICE:
@@ -101,12 +109,20 @@ def add(phone: str, service: str, since: datetime | None) -> None:
 @command.command("cancel")
 @click.argument("phone")
 @click.argument("service")
-def cancel(phone: str, service: str) -> None:
-    """End the subscription of PHONE to SERVICE. That is no opt-out. Exit status 1 where there is none."""
+@reason_option
+@actor_option
+def cancel(phone: str, service: str, reason: str, actor: str) -> None:
+    """End the subscription of PHONE to SERVICE. That is no opt-out. Exit status 1 where there is none.
+
+    \b
+    Examples:
+      receiver subscriptions cancel 13912345678 news --reason "asked by telephone" --actor "Li Na"
+    """
     chosen = settings()
     identity = _identity(phone, chosen)
     with opened(chosen) as store, store.writing() as connection:
-        cancelled = subscriptions.cancel(connection, identity, service, datetime.now(UTC))
+        now = datetime.now(UTC)
+        cancelled = subscriptions.cancel(connection, identity, as_it_came(service), now, reason=reason, actor=actor)
     if not cancelled:
         raise click.ClickException('this phone does not have that service: see "receiver subscriptions list"')
 
@@ -123,7 +139,8 @@ def import_(file: Path, skip_bad: bool, chosen_format: Format) -> None:
 
     First the whole file is checked. Bad rows are kept in FILE.rejected.csv, with their line and what is wrong, and then
     nothing is imported: correct them, or say --skip-bad. Rows of opted-out phones are left out always, and kept there
-    too. Exit status 1 if nothing was imported.
+    too. Where there is nothing to keep, FILE.rejected.csv of an earlier import is removed. Exit status 1 if nothing was
+    imported.
 
     Then all of it counts at once, or nothing. Only on SQLite, past 50,000 lines, it counts part by part within seconds,
     so that no reply waits; what a kill leaves of that, the next import completes first. What is there already is passed
@@ -155,6 +172,8 @@ def import_(file: Path, skip_bad: bool, chosen_format: Format) -> None:
             with suppress(StoreError):  # where that can't be done now, a later import does it
                 wanted.drop()
             raise
+    if not bad and not opted_out:
+        listed.forget(target)
     counts = {"rows": wanted.rows, "new": new, "already": max(0, wanted.staged - opted_out - new)}
     kept = str(target) if bad or opted_out else None
     render([{**counts, "opted_out": opted_out, "rejected": bad, "rejected_file": kept}], _IMPORTED, chosen_format)

@@ -34,7 +34,11 @@ class Blocked:
 
 @dataclass(slots=True)
 class Verdict:
-    """What may be sent: to ``allowed`` (as written, with its identity) and to no one else."""
+    """What may be sent: to ``allowed`` (as written, with its identity) and to no one else.
+
+    Each string that was asked about is in one of these once, however often it was given. Two written forms of one
+    number are two: ``allowed`` then has two pairs with the same identity. Who sends sends once to each identity.
+    """
 
     blocked: list[Blocked] = field(default_factory=list)
     allowed: list[tuple[str, str]] = field(default_factory=list)
@@ -52,7 +56,7 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
     verdict = Verdict()
     try:
         with store.reading() as connection:
-            for some in _batches(phones):
+            for some in _batches(_once_each(phones)):
                 identities = {phone: phone_identity(phone, region) for phone in some}
                 # As it came too: it may have been no phone number to us when it said stop.
                 names = set(map(as_it_came, some)) | {identity for identity in identities.values() if identity}
@@ -81,6 +85,15 @@ def _judge(phone: str, identity: str | None, register: Mapping[str, Any], verdic
         verdict.invalid.append(phone)
     else:
         verdict.allowed.append((phone, identity))
+
+
+def _once_each(phones: Iterable[str]) -> Iterator[str]:
+    """``phones``, each string the first time that it comes: in the whole call, and not in its batch alone."""
+    given: set[str] = set()
+    for phone in phones:
+        if phone not in given:
+            given.add(phone)
+            yield phone
 
 
 def _batches(phones: Iterable[str]) -> Iterator[list[str]]:

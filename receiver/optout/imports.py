@@ -86,8 +86,6 @@ class OptoutImport:
 
     def _wish(self, row: Row) -> _Wish:
         phone, since = phone_in(row, self._column, self._region), since_in(row)
-        if since is not None and since > datetime.now(UTC):
-            raise BadRow("since lies in the future")
         reason = row.values.get("reason") or self._reason
         if len(reason) > _LONGEST_REASON:
             raise BadRow(f"the reason is longer than {_LONGEST_REASON} characters")

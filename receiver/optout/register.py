@@ -7,8 +7,12 @@ from typing import Any
 
 from receiver.store import ledger, optouts, subscriptions
 from receiver.store.store import Store
-from receiver.vocabulary import phone_identity
+from receiver.vocabulary import as_it_came, phone_identity
 from receiver.vocabulary.register import Source
+
+# Characters of what goes into the ledger and every proof, where nothing can be shortened afterwards.
+LONGEST_REASON = 500
+LONGEST_ACTOR = 100
 
 
 class RegisterError(Exception):
@@ -24,7 +28,7 @@ class NotAPhone(RegisterError):
 
 
 class Unexplained(RegisterError):
-    """A change by a person needs to say who and why."""
+    """A change by a person needs to say who and why, each at no undue length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +60,31 @@ class Register:
         return Added(frozenset(new), frozenset(identities) - new)
 
     def lift(self, phone: str, *, reason: str, actor: str) -> str:
-        """Take an opt-out back; the identity it was of. Its history stays, and its services stay cancelled.
+        """Take an opt-out back; what the register had it under. Its history and its services' end stay.
 
         Raises NotOptedOut, Unexplained, StoreError. No SMS leads here.
         """
         self._explained(reason, actor)
-        identity = phone_identity(phone, self._region) or phone.strip()
+        now = datetime.now(UTC)
         with self._store.writing() as connection:
-            if not optouts.lift(connection, identity, at=datetime.now(UTC), reason=reason.strip(), actor=actor.strip()):
-                raise NotOptedOut("this phone is not opted out: there is nothing to lift")
-        return identity
+            for name in self._names(phone):
+                if optouts.lift(connection, name, at=now, reason=reason.strip(), actor=actor.strip()):
+                    return name
+        raise NotOptedOut("this phone is not opted out: there is nothing to lift")
 
     def history(self, phone: str) -> "History":
         """All that is known of one subscriber's opt-outs. Raises StoreError."""
-        identity = phone_identity(phone, self._region) or phone.strip()
+        names = self._names(phone)
         with self._store.snapshot() as connection:
-            optout = optouts.suppressed(connection, [identity]).get(identity)
+            in_force = optouts.suppressed(connection, names)
+            events = {name: ledger.of_phone(connection, name) for name in names}
+            known = [name for name in names if name in in_force] or [name for name in names if events[name]] or names
+            name = known[0]
             return History(
-                identity,
-                None if optout is None else dict(optout),
-                [dict(event) for event in ledger.of_phone(connection, identity)],
-                [dict(subscription) for subscription in subscriptions.of_phone(connection, identity)],
+                name,
+                dict(in_force[name]) if name in in_force else None,
+                [dict(event) for event in events[name]],
+                [dict(subscription) for subscription in subscriptions.of_phone(connection, name)],
             )
 
     def identity(self, phone: str) -> str:
@@ -86,10 +94,19 @@ class Register:
             raise NotAPhone(f"{phone!r} is no phone number: write it like 13912345678 or +8613912345678")
         return identity
 
+    def _names(self, phone: str) -> list[str]:
+        """What the register may have ``phone`` under, as the guard asks: it may have been no phone number to us when
+        it said stop.
+        """
+        came = as_it_came(phone)
+        return list(dict.fromkeys([phone_identity(phone, self._region) or came, came]))
+
     def _explained(self, reason: str, actor: str) -> None:
-        for name, value in (("reason", reason), ("actor", actor)):
+        for name, value, longest in (("reason", reason, LONGEST_REASON), ("actor", actor, LONGEST_ACTOR)):
             if not value.strip():
                 raise Unexplained(f"say the {name}: it is part of the proof")
+            if len(value.strip()) > longest:
+                raise Unexplained(f"the {name} is longer than {longest} characters: shorten it")
 
 
 @dataclass(frozen=True, slots=True)

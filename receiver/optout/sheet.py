@@ -168,9 +168,8 @@ class Sheet:
         return digest.hexdigest(), _still(charset, decoder, b"", final=True)
 
     def _read_heading(self, plain: bool) -> None:
-        for number, text, problem in self._lines():
-            if not text.strip(" \t,;"):
-                continue
+        lines = ((number, text, problem) for number, text, problem in self._lines() if text.strip(" \t,;"))
+        for number, text, problem in lines:
             self._separator = max(",;\t", key=text.count)
             heading = [named(cell) for cell in self._cells(text) or ()]
             missing = [name for name in self._needed if name not in heading]
@@ -178,12 +177,15 @@ class Sheet:
                 if len(set(filter(None, heading))) < len(list(filter(None, heading))):
                     raise SheetError(f"the heading of {self.name} has a column twice: {', '.join(heading)}")
                 self.columns, self._heading = heading, number
+                if next(lines, None) is None:
+                    raise SheetError(f"{self.name} has a heading and no row beneath it: there is nothing to import")
             elif not plain or len(heading) > 1 or not any(map(str.isdigit, text)):
                 raise SheetError(
                     f"{self.name} has no column {' and '.join(missing or self._needed)}: its first line is the "
                     f"heading and has {', '.join(heading) or 'nothing that can be read'}"
                 )
             return
+        raise SheetError(f"{self.name} is empty: there is nothing to import")
 
     def _refuse_changed(self) -> None:
         if _state(self._file) != self._state:
@@ -205,7 +207,7 @@ def phone_in(row: Row, column: str, region: str) -> str:
 
 
 def since_in(row: Row) -> datetime | None:
-    """The moment in a row's column ``since``: ISO 8601, of China where it names no zone. Raises BadRow."""
+    """The moment in a row's column ``since``: ISO 8601, of China where it names no zone, and past. Raises BadRow."""
     written = row.values.get("since", "")
     if not written:
         return None
@@ -215,7 +217,10 @@ def since_in(row: Row) -> datetime | None:
         found = None
     if found is None or found.year not in _YEARS:
         raise BadRow("since is no date or time: write it like 2025-06-03 or 2025-06-03T17:00")
-    return (found if found.tzinfo is not None else found.replace(tzinfo=_CHINA)).astimezone(UTC)
+    since = (found if found.tzinfo is not None else found.replace(tzinfo=_CHINA)).astimezone(UTC)
+    if since > datetime.now(UTC):
+        raise BadRow("since lies in the future")
+    return since
 
 
 def _still(charset: str, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> str:

@@ -1,8 +1,9 @@
 """A list of subscriptions, imported: all of it counts, or none.
 
 Its rows are checked, then prepared in small steps where nobody sees them, then taken. PostgreSQL takes them in one
-transaction. So does SQLite up to 50,000 lines; longer lists it takes in slices of that, since its one writer may not
-keep replies waiting. A kill amid those leaves a part, which the next import completes before anything else.
+transaction, at whose end it looks who said stop meanwhile. SQLite does up to 50,000 lines so; longer lists it takes in
+slices of that, since its one writer may not keep replies waiting. A kill amid those leaves a part, which the next
+import completes before anything else.
 """
 
 from collections.abc import Iterator
@@ -100,9 +101,8 @@ def _take(store: Store, import_id: UUID, progress: Progress) -> int:
         in_turn(store, subscriptions.begin_taking, import_id, datetime.now(UTC))
     new = 0
     for part in slices:
-        new += in_turn(store, subscriptions.take_staged, import_id, part)
+        new += in_turn(store, subscriptions.take_staged, import_id, part, datetime.now(UTC))
         progress(part.stop - 1, slices[-1].stop - 1)
-    in_turn(store, subscriptions.end_of_opted_out, datetime.now(UTC))
     _drop(store, import_id)
     return new
 

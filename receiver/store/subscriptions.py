@@ -6,20 +6,22 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, exc, exists, func, insert, select, update
 
 from receiver.vocabulary import earliest_id, new_id
 from receiver.vocabulary.ledger import Event, EventType
 from receiver.vocabulary.register import SYSTEM
 
-from .ledger import Chain
-from .tables import optouts, services, staged_subscriptions, subscriptions
+from .errors import Conflict
+from .ledger import Chain, head
+from .tables import ledger, optouts, services, staged_subscriptions, subscriptions
 from .upsert import insert_or
 
 # Staged rows that SQLite takes in one transaction: a third of a second.
 _SLICE = 50_000
 # The line of a staged row that is none: it notes that its import has begun to count.
 _BEGUN = 0
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Subscribed(StrEnum):
@@ -32,22 +34,34 @@ class Subscribed(StrEnum):
 
 
 def subscribe(connection: Connection, phone: str, service: str, since: datetime) -> Subscribed:
-    """Give ``phone`` a service. A stop at the same moment comes before it or ends it: both lock the register."""
-    Chain(connection)
-    if connection.scalar(select(exists().where(optouts.c.phone == phone))):
+    """Give ``phone`` a service. A stop at the same moment comes before it or ends it: both lock the register.
+
+    Raises Conflict where an import gives it the same and is not done.
+    """
+    if _is_opted_out(connection, phone):
         return Subscribed.OPTED_OUT
     if not connection.scalar(select(exists().where(services.c.code == service))):
         return Subscribed.NO_SERVICE
-    if connection.scalar(select(exists().where(_active(phone, service)))):
-        return Subscribed.ALREADY
     row = {"id": new_id(), "phone": phone, "service": service, "since": since}
-    connection.execute(insert(subscriptions), row)
-    return Subscribed.NEW
+    # Before the register is locked: this waits for an import that has the same row, for many seconds on PostgreSQL, and
+    # no stop may wait with it. Nobody sees the row before it is certain that the phone is not opted out.
+    is_new = _insert_patiently(connection, row)
+    Chain(connection)
+    if _is_opted_out(connection, phone):
+        connection.execute(delete(subscriptions).where(subscriptions.c.id == row["id"]))
+        return Subscribed.OPTED_OUT
+    return Subscribed.NEW if is_new else Subscribed.ALREADY
 
 
-def cancel(connection: Connection, phone: str, service: str, at: datetime) -> bool:
-    """End one subscription at somebody's wish; whether there was one. That is no opt-out."""
-    return connection.execute(update(subscriptions).where(_active(phone, service)).values(cancelled_at=at)).rowcount > 0
+def cancel(connection: Connection, phone: str, service: str, at: datetime, *, reason: str, actor: str) -> bool:
+    """End one subscription at somebody's wish, with its event; whether there was one. That is no opt-out."""
+    chain = Chain(connection)
+    ended = update(subscriptions).where(_active(phone, service)).values(cancelled_at=at)
+    if connection.execute(ended).rowcount == 0:
+        return False
+    detail = {"service": service, "reason": reason}
+    chain.append([Event(EventType.SERVICE_CANCELLED, at, actor, phone, detail=detail)])
+    return True
 
 
 def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
@@ -118,11 +132,13 @@ def begun(connection: Connection) -> Sequence[UUID]:
     return connection.scalars(statement.order_by(staged_subscriptions.c.import_id)).all()
 
 
-def take_staged(connection: Connection, import_id: UUID, lines: range) -> int:
+def take_staged(connection: Connection, import_id: UUID, lines: range, at: datetime) -> int:
     """Make the rows of these lines count; how many subscriptions are new. The same again makes no difference.
 
-    The register stays unlocked, since this may take seconds and a stop must not wait: see ``end_of_opted_out``.
+    The register stays unlocked for the seconds that this may take, since a stop must not wait. Who says stop meanwhile
+    is seen at the end, under the lock and in the same transaction: no kill can come between.
     """
+    known, _ = head(connection)
     chosen = (
         select(*[staged_subscriptions.c[name] for name in ("id", "phone", "service", "since")])
         .where(
@@ -135,16 +151,19 @@ def take_staged(connection: Connection, import_id: UUID, lines: range) -> int:
     )
     statement = insert_or(connection, subscriptions).from_select(["id", "phone", "service", "since"], chosen)
     taken = connection.execute(statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
+    end_of_opted_out(connection, at, after=known)
     return taken.rowcount
 
 
-def end_of_opted_out(connection: Connection, at: datetime) -> int:
-    """End what phones have that were opted out while an import ran, with the ledger's events; how many that were."""
+def end_of_opted_out(connection: Connection, at: datetime, *, after: int) -> int:
+    """End what phones have that were opted out by later events than ``after``, with events of its own; how much."""
     chain = Chain(connection)
+    # By the ledger's end: to hold all subscriptions against the whole register takes long, with the ledger locked.
+    stopped = select(ledger.c.phone).where(ledger.c.sequence > after, ledger.c.type == EventType.OPTED_OUT)
     unwanted = connection.execute(
         select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service, optouts.c.message_id)
         .join(optouts, optouts.c.phone == subscriptions.c.phone)
-        .where(subscriptions.c.cancelled_at.is_(None))
+        .where(optouts.c.phone.in_(stopped), subscriptions.c.cancelled_at.is_(None))
         .order_by(subscriptions.c.phone, subscriptions.c.service)
     ).all()
     for row in unwanted:
@@ -176,6 +195,21 @@ def left_behind(connection: Connection, before: datetime) -> Sequence[UUID]:
 def count_active(connection: Connection) -> int:
     """How many subscriptions there are now."""
     return connection.scalar(select(func.count()).where(subscriptions.c.cancelled_at.is_(None))) or 0
+
+
+def _is_opted_out(connection: Connection, phone: str) -> bool:
+    return bool(connection.scalar(select(exists().where(optouts.c.phone == phone))))
+
+
+def _insert_patiently(connection: Connection, row: dict[str, Any]) -> bool:
+    """Insert a subscription unless there is an active one, whose end or undoing is waited for; whether it is new."""
+    statement = insert_or(connection, subscriptions).on_conflict_do_nothing()
+    try:
+        return connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise Conflict("an import that has this subscription too is under way, wait until it has ended") from error
 
 
 def _of(import_id: UUID) -> Any:

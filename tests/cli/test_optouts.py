@@ -61,6 +61,14 @@ def test_no_phone_is_wrong_usage(sqlite: Filled, run: Run) -> None:
     assert run("optouts", "check").status == 2
 
 
+@pytest.mark.parametrize("stdin", ["", "\n  \n"])
+@pytest.mark.parametrize("act", [["check"], ["check", "--format", "csv"], ["add", "--reason", "x", "--actor", "Li Na"]])
+def test_an_empty_standard_input_is_wrong_usage(act: list[str], stdin: str, sqlite: Filled, run: Run) -> None:
+    ran = run("optouts", *act, "-", stdin=stdin)
+    assert (ran.status, ran.out) == (2, "")
+    assert "no phone in standard input" in ran.err
+
+
 def test_a_list_is_masked_unless_revealed(stopped: Filled, run: Run) -> None:
     assert [row["phone"] for row in run("optouts", "list").rows] == ["S**P", "+86139****5678"]
     shown = run("optouts", "list", "--reveal", "--since", "2025-06-03", "--until", "2025-06-04").rows

@@ -1,6 +1,7 @@
 """``receiver optouts add``, ``lift``, ``history`` and ``verify``."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -48,6 +49,8 @@ UNEXPLAINED = [
     ("--reason", "x", "--actor", "a\nb"),
     ("--reason", "x", "--actor", "Subscriber"),
     ("--reason", "x", "--actor", "system"),
+    ("--reason", "x" * 501, "--actor", "Li Na"),
+    ("--reason", "x", "--actor", "x" * 101),
 ]
 
 
@@ -97,6 +100,13 @@ def test_who_was_lifted_and_stopped_again_shows_the_whole_history(filled: Filled
     shown = on_terminal(["optouts", "history", PHONE]).out
     assert "reason: changed her mind" in shown
     assert "opted out now" in shown
+
+
+def test_an_argument_that_is_no_utf_8_is_not_found(filled: Filled, run: Run) -> None:
+    for act in (["history"], ["lift", *WHY]):
+        ran = run("optouts", *act, os.fsdecode(b"139\xff"))
+        assert (ran.status, ran.out) == (1, "")
+        assert "this phone" in ran.err
 
 
 def test_a_phone_without_a_history_is_status_1(sqlite: Filled, run: Run) -> None:

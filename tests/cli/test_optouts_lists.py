@@ -53,7 +53,29 @@ def test_what_was_kept_aside_can_be_corrected_and_imported(sqlite: Filled, run: 
     assert not Path("plain.txt.rejected.csv.rejected.csv").exists()
 
 
-@pytest.mark.parametrize("content", ["name\nLi\n", "a,b\n1,2\n", "PK\x03\x04"])
+def test_an_import_that_rejects_no_row_leaves_no_rejected_ones_of_an_earlier_one(sqlite: Filled, run: Run) -> None:
+    listed, kept = Path("list.csv"), Path("list.csv.rejected.csv")
+    listed.write_text("phone\n13900000001\n12\n")
+    assert run("optouts", "import", listed, *WHY, "--skip-bad").status == 0
+    assert kept.exists()
+    listed.write_text("phone\n")
+    assert run("optouts", "import", listed, *WHY).status == 1
+    assert kept.exists()
+    listed.write_text("phone\n13900000001\n13900000002\n")
+    assert run("optouts", "import", listed, *WHY).rows[0]["rejected_file"] is None
+    assert not kept.exists()
+
+
+def test_an_import_counts_though_what_an_earlier_one_kept_cant_be_removed(sqlite: Filled, run: Run) -> None:
+    Path("list.csv").write_text("phone\n13900000001\n")
+    Path("list.csv.rejected.csv").mkdir()
+    done = run("optouts", "import", "list.csv", *WHY)
+    assert (done.status, done.rows[0]["new"]) == (0, 1)
+    assert len(done.err.splitlines()) == 1
+    assert "of an earlier import" in done.err
+
+
+@pytest.mark.parametrize("content", ["name\nLi\n", "a,b\n1,2\n", "PK\x03\x04", "", "phone\n"])
 def test_a_file_that_is_no_list_is_refused_in_one_line(content: str, sqlite: Filled, run: Run) -> None:
     Path("list.csv").write_text(content)
     ran = run("optouts", "import", "list.csv", *WHY)

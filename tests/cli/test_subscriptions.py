@@ -1,10 +1,15 @@
 """``receiver subscriptions``."""
 
 import csv
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
+from receiver.store import engine, tables
+from receiver.vocabulary import new_id
 from tests.cli.conftest import Filled, Run
 
 WHY = ("--reason", "asked by telephone", "--actor", "Li Na")
@@ -30,8 +35,15 @@ def test_a_phone_gets_a_service_and_ends_it(news: Filled, run: Run) -> None:
     assert [row["phone"] for row in run("subscriptions", "list", "--service", "news", "--reveal").rows] == [
         "+8613900000001"
     ]
-    assert run("subscriptions", "cancel", "13900000001", "news").status == 0
-    assert run("subscriptions", "cancel", "13900000001", "news").status == 1
+    cancel = ("subscriptions", "cancel", "139 0000 0001", "news")
+    for unexplained in ((), WHY[:2], WHY[2:]):
+        assert run(*cancel, *unexplained).status == 2
+    assert run(*cancel, *WHY).status == 0
+    assert run(*cancel, *WHY).status == 1
+    [event] = run("optouts", "history", "13900000001").rows
+    assert (event["type"], event["actor"]) == ("service_cancelled", "Li Na")
+    assert event["detail"] == {"service": "news", "reason": "asked by telephone"}
+    assert run("optouts", "verify").status == 0
     assert run("subscriptions", "list", "--phone", "13900000001").rows == []
     [ended] = run("subscriptions", "list", "--phone", "139 0000 0001", "--all").rows
     assert ended["cancelled_at"] is not None
@@ -56,7 +68,48 @@ def test_stop_ends_all_of_one_phones_and_lets_none_begin(news: Filled, run: Run)
 def test_what_cant_be_is_refused(news: Filled, run: Run) -> None:
     assert run("subscriptions", "add", "13900000001", "nothing").status == 1
     assert run("subscriptions", "add", "12", "news").status == 2
+    later = run("subscriptions", "add", "13900000001", "news", "--since", "2999-01-01")
+    assert (later.status, "future" in later.err) == (2, True)
     assert run("subscriptions", "list").rows == []
+
+
+def test_an_argument_that_is_no_utf_8_is_not_found(news: Filled, run: Run) -> None:
+    odd = os.fsdecode(b"139\xff")
+    for option in ("--phone", "--service"):
+        listed = run("subscriptions", "list", option, odd)
+        assert (listed.status, listed.out, listed.err) == (0, "", "")
+    added = run("subscriptions", "add", "13900000001", odd)
+    assert (added.status, "there is no service 139?" in added.err) == (1, True)
+    ended = run("subscriptions", "cancel", "13900000001", odd, *WHY)
+    assert (ended.status, "does not have that service" in ended.err) == (1, True)
+
+
+def test_who_meets_an_import_that_has_the_same_is_told_to_wait(
+    postgresql_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite has one writer at a time: there it is another that is in the way.
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT", 1)
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", postgresql_url)
+    news = Filled(postgresql_url)
+    run("services", "add", "news", "--name", "News")
+    row = {"id": new_id(), "phone": "+8613900000001", "service": "news", "since": datetime.now(UTC)}
+    with news.store.writing() as importing:
+        importing.execute(insert(tables.subscriptions), row)
+        ran = run("subscriptions", "add", "13900000001", "news")
+    assert ran.status == 3
+    assert len(ran.err.splitlines()) == 1
+    assert "an import" in ran.err
+    assert "try again" in ran.err
+    news.store.close()
+
+
+def test_an_import_that_keeps_no_row_leaves_none_of_an_earlier_one(news: Filled, run: Run) -> None:
+    listed, kept = Path("subscribers.csv"), Path("subscribers.csv.rejected.csv")
+    news.reply(b"src=13900000003&dst=1069&msg=0000")
+    for content, is_kept in (("12,news\n", True), ("13900000003,news\n", True), ("13900000002,news\n", False)):
+        listed.write_text(f"phone,service\n13900000001,news\n{content}")
+        assert run("subscriptions", "import", listed, "--skip-bad").status == 0
+        assert kept.exists() is is_kept
 
 
 def test_a_list_is_imported_whole_or_not(news: Filled, run: Run) -> None:

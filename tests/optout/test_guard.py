@@ -118,6 +118,16 @@ def test_a_hundred_thousand_phones_in_one_call(store: Store) -> None:
     assert verdict.invalid == []
 
 
+def test_each_string_is_answered_once_in_the_whole_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_ASKED_AT_ONCE", 2)
+    store.record([reply("0000", "+8613900001235")], [], WINDOW)
+    asked = ["13900001234", "13900001235", "12", "+8613900001234"] * 2 + ["13900001234"]
+    verdict = guard.blocked(store, asked)
+    assert verdict.allowed == [("13900001234", PHONE), ("+8613900001234", PHONE)]  # two forms of one number
+    assert [stopped.written for stopped in verdict.blocked] == ["13900001235"]
+    assert verdict.invalid == ["12"]
+
+
 def test_a_send_that_was_stopped_is_in_the_ledger(store: Store) -> None:
     store.record([reply("0000", PHONE), reply("0000", "+8613900001235")], [], WINDOW)
     stopped = guard.blocked(store, ["13900001234", "13900001235", "13900001236"]).blocked

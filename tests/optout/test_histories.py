@@ -184,10 +184,11 @@ def act_subscribe(world: World, wish: tuple[int, str]) -> None:
 def act_cancel(world: World, wish: tuple[int, str]) -> None:
     unwanted = (world.identity(wish[0]), wish[1])
     with world.store.writing() as connection:
-        was = subscriptions.cancel(connection, *unwanted, datetime.now(UTC))
+        was = subscriptions.cancel(connection, *unwanted, datetime.now(UTC), reason="too many", actor="li.na")
     assert was == (unwanted in world.model.active)
     if was:
         world.model.end(*unwanted)
+        world.model.events.append(("service_cancelled", unwanted[0], {"service": unwanted[1], "reason": "too many"}))
 
 
 ACTS: dict[str, Callable[[World, Any], None]] = {

@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.event import listen, remove
 
 from receiver.optout import imports, subscribing
 from receiver.optout.imports import OptoutImport, Taken
@@ -91,6 +94,11 @@ UNUSABLE = {
     "a workbook": (b"PK\x03\x04...", "workbook"),
     "utf-16": ("phone\n1".encode("utf-16"), "UTF-16"),
     "bytes": (b"phone\n\0\0\n", "no text"),
+    "nothing": (b"", "is empty"),
+    "a byte order mark alone": (b"\xef\xbb\xbf", "is empty"),
+    "empty lines": (b"\n ,,\r\n\n", "is empty"),
+    "a heading alone": (b"phone,reason\n", "no row"),
+    "a heading and empty lines": (b"phone,reason\n\n,\n", "no row"),
 }
 
 
@@ -310,6 +318,62 @@ def test_rows_of_opted_out_phones_are_left_out_and_named(
     assert _active(news) == 3
 
 
+@contextmanager
+def _stop_amid_the_taking(database_url: str, phone: str) -> Iterator[None]:
+    """``phone`` says stop when an import's rows are inserted and not committed; SQLite lets no one write then."""
+    other = Store(database_url)
+
+    def stop(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO subscriptions") and not database_url.startswith("sqlite"):
+            other.record([reply("0000", phone)], [], WINDOW)
+
+    listen(Engine, "after_cursor_execute", stop)
+    try:
+        yield
+    finally:
+        remove(Engine, "after_cursor_execute", stop)
+        other.close()
+
+
+def test_who_says_stop_while_an_import_is_taken_keeps_no_subscription(
+    news: Store, database_url: str, tmp_path: Path
+) -> None:
+    stopped = f"+86{_phone(3)}"
+    with Sheet.opened(_subscribers(tmp_path, 8), ["phone", "service"]) as sheet:
+        wanted = _staged(news, sheet)
+        with _stop_amid_the_taking(database_url, stopped):
+            wanted.take()
+    news.record([reply("0000", stopped)], [], WINDOW)
+    assert _active(news) == 7
+    with news.reading() as connection:
+        events = [(said["type"], said["detail"].get("service")) for said in ledger.of_phone(connection, stopped)]
+    assert ("service_cancelled", "news") in events
+    assert verify(news).ok
+
+
+def test_a_kill_after_an_import_was_taken_leaves_no_subscription_to_who_said_stop_meanwhile(
+    news: Store, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = f"+86{_phone(3)}"
+    with Sheet.opened(_subscribers(tmp_path, 8), ["phone", "service"]) as sheet:
+        wanted = _staged(news, sheet)
+        with monkeypatch.context() as killing, _stop_amid_the_taking(database_url, stopped):
+            killing.setattr(subscriptions, "end_of_opted_out", _failing_after(0, subscriptions.end_of_opted_out))
+            with pytest.raises(_Killed):
+                wanted.take()
+        with news.reading() as connection:
+            assert subscriptions.page(connection, phone=stopped, limit=10) == []
+        news.record([reply("0000", stopped)], [], WINDOW)
+        assert _staged(news, sheet).take() == 7
+
+
+def test_a_list_of_subscriptions_says_since_when_they_are_and_not_will_be(news: Store, tmp_path: Path) -> None:
+    path = _file(tmp_path, f"phone,service,since\n{_phone(1)},news,2999-01-01\n{_phone(2)},news,2025-01-01\n")
+    with Sheet.opened(path, ["phone", "service"]) as sheet:
+        [bad] = SubscriptionImport(news, sheet, region="CN").check()
+    assert (bad.line, bad.problem) == (2, "since lies in the future")
+
+
 def test_an_import_that_was_killed_while_it_was_taken_is_completed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,11 +419,11 @@ class _Killed(Exception):
 def _failing_after(calls: int, act: Callable[..., int]) -> Callable[..., int]:
     made = 0
 
-    def counted(*arguments: Any) -> int:
+    def counted(*arguments: Any, **named: Any) -> int:
         nonlocal made
         made += 1
         if made > calls:
             raise _Killed
-        return act(*arguments)
+        return act(*arguments, **named)
 
     return counted

@@ -121,6 +121,49 @@ def test_a_sender_that_is_no_phone_can_be_lifted_as_it_came(store: Store, regist
     assert rows(store, tables.optouts) == []
 
 
+@pytest.mark.parametrize("sender", ["SHOP\N{SYMBOL FOR NULL}", "2025550123"])
+def test_a_sender_is_found_as_it_came_though_it_is_written_or_read_otherwise_now(store: Store, sender: str) -> None:
+    store.record([reply("0000", sender)], [], WINDOW)
+    elsewhere = Register(store, "US")  # where 2025550123 is a phone number
+    written = sender.replace("\N{SYMBOL FOR NULL}", "\0")
+    found = elsewhere.history(written)
+    assert (found.identity, [event["type"] for event in found.events]) == (sender, ["opted_out"])
+    assert found.optout is not None
+    assert elsewhere.lift(written, reason="asked us to", actor="li.na") == sender
+    assert rows(store, tables.optouts) == []
+    lifted = elsewhere.history(written)
+    assert (lifted.identity, lifted.optout, len(lifted.events)) == (sender, None, 2)
+
+
+def test_an_identity_comes_before_what_came_and_what_is_in_force_before_what_was(store: Store) -> None:
+    register = Register(store, "US")
+    came, identity = "2025550123", "+12025550123"
+    store.record([reply("0000", came), reply("0000", identity)], [], WINDOW)
+    assert register.history(came).identity == identity
+    assert register.lift(came, reason="asked us to", actor="li.na") == identity
+    assert register.history(came).identity == came
+    assert register.lift(came, reason="asked us to", actor="li.na") == came
+    assert register.history(came).identity == identity
+    assert guard.blocked(store, [came], "US").blocked == []
+
+
+def test_what_no_database_takes_is_not_in_the_register(store: Store, register: Register) -> None:
+    for odd in ("\udcff", "1\0002", ""):
+        assert register.history(odd).events == []
+        with pytest.raises(NotOptedOut):
+            register.lift(odd, reason="asked us to", actor="li.na")
+
+
+@pytest.mark.parametrize(("name", "longest"), [("reason", 500), ("actor", 100)])
+def test_who_and_why_fit_on_a_page(store: Store, register: Register, name: str, longest: int) -> None:
+    with pytest.raises(Unexplained, match=f"{name} is longer than {longest}"):
+        add(register, PHONE, **{name: "字" * (longest + 1)})
+    with pytest.raises(Unexplained, match=f"{name} is longer than {longest}"):
+        register.lift(PHONE, **{"reason": "asked us to", "actor": "li.na", name: "字" * (longest + 1)})
+    assert rows(store, tables.ledger) == []
+    assert add(register, PHONE, **{name: " " + "字" * longest}).new == {PHONE}
+
+
 def test_after_a_lift_the_next_stop_is_a_first_one(store: Store, register: Register) -> None:
     for _ in range(2):
         assert add(register, PHONE).new == {PHONE}

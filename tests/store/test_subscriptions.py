@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
-from receiver.store import optouts, services, subscriptions, tables
-from receiver.store.errors import Refused
+from receiver.store import engine, optouts, services, subscriptions, tables
+from receiver.store.errors import Conflict, Refused
 from receiver.store.store import Store
 from receiver.store.subscriptions import Subscribed
 from receiver.vocabulary import new_id
@@ -41,7 +41,8 @@ def subscribe(store: Store, phone: str, service: str) -> Subscribed:
 
 def cancel(store: Store, phone: str, service: str) -> bool:
     with store.writing() as connection:
-        return subscriptions.cancel(connection, phone, service, AT + timedelta(days=1))
+        when = AT + timedelta(days=1)
+        return subscriptions.cancel(connection, phone, service, when, reason="asked us to", actor="li.na")
 
 
 def test_a_subscription_begins_once_and_can_begin_again_after_its_end(store: Store) -> None:
@@ -57,7 +58,9 @@ def test_a_subscription_begins_once_and_can_begin_again_after_its_end(store: Sto
         ("weather", AT, None, None),
         ("news", AT, None, None),
     ]
-    assert verified_ledger(store) == []
+    assert [(event.type, event.phone, event.at, event.actor, event.detail) for event in verified_ledger(store)] == [
+        ("service_cancelled", PHONE, AT + timedelta(days=1), "li.na", {"service": "news", "reason": "asked us to"})
+    ]
     assert rows(store, tables.optouts) == []
 
 
@@ -91,7 +94,10 @@ def test_what_ended_before_a_stop_is_left_as_it_was(store: Store) -> None:
     assert [(row.cancelled_at, row.cancelled_by) for row in rows(store, tables.subscriptions)] == [
         (AT + timedelta(days=1), None)
     ]
-    assert [event.type for event in verified_ledger(store)] == ["opted_out"]
+    assert [(event.type, event.actor) for event in verified_ledger(store)] == [
+        ("service_cancelled", "li.na"),
+        ("opted_out", "subscriber"),
+    ]
 
 
 def test_the_database_refuses_a_second_subscription_of_the_same(store: Store) -> None:
@@ -130,6 +136,56 @@ def test_a_subscription_that_meets_a_stop_comes_before_it_or_not_at_all(store: S
     assert sum(event.type == "service_cancelled" for event in events) == len(rows(store, tables.subscriptions))
 
 
+def test_who_waits_for_an_import_to_subscribe_keeps_no_stop_waiting(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite has one writer at a time: there nobody can subscribe amid an import's transaction.
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT", 2)
+    store = Store(postgresql_url)
+    store.ensure_current()
+    with store.writing() as connection:
+        services.add(connection, "news", "News", AT)
+    with ThreadPoolExecutor(1) as threads:
+        with store.writing() as importing:
+            importing.execute(
+                insert(tables.subscriptions), {"id": new_id(), "phone": PHONE, "service": "news", "since": AT}
+            )
+            wished = threads.submit(subscribe, store, PHONE, "news")
+            _wait_until_one_waits(store)
+            with store.writing() as connection:
+                connection.execute(text("SELECT sequence FROM ledger_head FOR UPDATE NOWAIT"))
+            with pytest.raises(Conflict, match="import"):
+                wished.result()
+        assert threads.submit(subscribe, store, PHONE, "news").result() is Subscribed.ALREADY
+    store.close()
+
+
+def _wait_until_one_waits(store: Store) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 30
+    while True:
+        with store.reading() as connection:
+            if connection.scalar(text(waiting)):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_stop_while_one_waits_to_subscribe_leaves_no_subscription(postgresql_url: str) -> None:
+    store = Store(postgresql_url)
+    store.ensure_current()
+    with store.writing() as connection:
+        services.add(connection, "news", "News", AT)
+    with ThreadPoolExecutor(1) as threads:
+        with store.writing() as stopping:
+            optouts.opt_out(stopping, [optouts.Stop(PHONE, AT)])
+            wished = threads.submit(subscribe, store, PHONE, "news")
+            _wait_until_one_waits(store)  # for the register, with its row inserted
+        assert wished.result() is Subscribed.OPTED_OUT
+    assert rows(store, tables.subscriptions) == []
+    store.close()
+
+
 def test_what_was_given_to_the_opted_out_by_another_way_is_ended_with_its_events(store: Store) -> None:
     stop = reply("0000", PHONE)
     store.record([stop], [], WINDOW)
@@ -137,8 +193,9 @@ def test_what_was_given_to_the_opted_out_by_another_way_is_ended_with_its_events
     test_record.subscribe(store, OTHER, "news")
     with store.writing() as connection:
         assert subscriptions.count_active(connection) == 3
-        assert subscriptions.end_of_opted_out(connection, AT) == 2
-        assert subscriptions.end_of_opted_out(connection, AT) == 0
+        assert subscriptions.end_of_opted_out(connection, AT, after=1) == 0
+        assert subscriptions.end_of_opted_out(connection, AT, after=0) == 2
+        assert subscriptions.end_of_opted_out(connection, AT, after=0) == 0
         assert subscriptions.count_active(connection) == 1
     events = verified_ledger(store)[1:]
     assert [(event.type, event.phone, event.actor, event.message_id, event.detail) for event in events] == [

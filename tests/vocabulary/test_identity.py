@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from receiver.vocabulary import mask, phone_identity
+from receiver.vocabulary import as_it_came, mask, phone_identity
 
 ONE_PERSON = [
     "13900001234",
@@ -99,6 +99,21 @@ def test_whatever_is_written_an_identity_is_e164_and_its_own_identity(written: s
         assert identity[1:].isascii()
         assert identity[1:].isdigit()
         assert phone_identity(identity) == identity
+
+
+AS_THEY_CAME = [
+    ("10086", "10086"),
+    (" SHOP\t", "SHOP"),
+    ("移动", "移动"),
+    ("1\0002", "1\N{SYMBOL FOR NULL}2"),
+    ("\udcff1", "?1"),
+    (" ", ""),
+]
+
+
+@pytest.mark.parametrize(("sender", "kept"), AS_THEY_CAME)
+def test_a_sender_that_is_no_phone_is_kept_as_it_came_in_what_a_database_takes(sender: str, kept: str) -> None:
+    assert as_it_came(sender) == kept
 
 
 MASKED = [
