@@ -1,20 +1,36 @@
 """``receiver optouts proof`` and ``check-proof``: for an auditor, what happened to one phone's opt-outs."""
 
 import json
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import click
 
 from receiver.optout.proof import NothingKnown, as_json, prove
-from receiver.vocabulary.proof import Document, check
+from receiver.optout.proof_check import check
+from receiver.vocabulary.proof import Document
 
 from .database import opened, settings
 from .export import replacing as replacing
 from .output import terminal_safe
 
 _LARGEST = 256 * 1024 * 1024
+_HEAD = re.compile("(?:(?:0|[1-9][0-9]*):)?[0-9a-f]{64}")
+
+
+class _Head(click.ParamType[str]):
+    """A head as it was kept outside: its hash, with its number before it where that was kept too."""
+
+    name = "head"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        written = str(value).strip().lower()
+        if not _HEAD.fullmatch(written):
+            self.fail("write the head's 64 hexadecimal digits, or its number and them, like 42:9af1…", param, ctx)
+        return written
 
 
 @click.command("proof")
@@ -29,7 +45,7 @@ _LARGEST = 256 * 1024 * 1024
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file, not to standard output.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@click.option("--head", metavar="HASH", help="Say if the ledger's head is not this one, kept outside.")
+@click.option("--head", type=_Head(), metavar="[SEQUENCE:]HASH", help="Say if the ledger's head is not this one.")
 def proof(
     phone: str, chosen_format: Literal["json", "pdf", "html"], output: Path | None, force: bool, head: str | None
 ) -> None:
@@ -54,30 +70,39 @@ def proof(
     except NothingKnown as nothing:
         raise click.ClickException(str(nothing)) from nothing
     _write(_rendered(document, chosen_format), output, force=force)
-    problems = check(document, head=head)
-    _tell(problems)
-    if problems:
+    outcome = check(document, head=head)
+    _tell(outcome.problems)
+    if not outcome.holds:
         raise click.ClickException('this proof does not hold: find out what was changed with "receiver optouts verify"')
 
 
 @click.command("check-proof")
 @click.argument("file", type=click.File("rb"))
-@click.option("--head", metavar="HASH", help="The ledger's head as it was kept outside: the proof's must be the same.")
+@click.option(
+    "--head",
+    type=_Head(),
+    metavar="[SEQUENCE:]HASH",
+    help="The ledger's head as it was kept outside: the proof's must be the same.",
+)
 def check_proof(file: IO[bytes], head: str | None) -> None:
     """Check a proof in FILE (json, html or pdf; - reads standard input), without any database.
 
     Every hash is worked out anew. Exit status 1 when anything is wrong. In a page or a PDF the JSON inside it is what
     is checked: compare what is printed here with what you read there.
 
+    No hash holds the head's number: the proof says it, and its path fits. Where you kept the number too, give both.
+
     \b
     Examples:
       receiver optouts check-proof proof.pdf
-      receiver optouts check-proof proof.json --head 5f2c…
+      receiver optouts check-proof proof.json --head 9af15b336e6a9619928537df30b2e6a2376569fcf9d7e773eccede65606529a0
+      receiver optouts check-proof proof.json --head 42:9af15b336e6a9619928537df30b2e6a2376569fcf9d7e773eccede65606529a0
     """
     document = _read(file)
-    problems = check(document, head=head)
-    _tell(problems)
-    if problems:
+    outcome = check(document, head=head)
+    notes = [f"note: {note}" for note in outcome.notes]
+    if not outcome.holds:
+        _tell([*outcome.problems, *notes])
         raise click.ClickException("this proof does not hold")
     state, at = document["state"], document["head"]
     since = f"opted out since {state['since']}" if state["opted_out"] else "not opted out"
@@ -86,6 +111,8 @@ def check_proof(file: IO[bytes], head: str | None) -> None:
         event = entry["event"]
         click.echo(terminal_safe(f"  event {event['sequence']} {event['at']} {event['type']} by {event['actor']}"))
     click.echo(f"  head  {at['sequence']} {at['hash']}\n  fingerprint {document['fingerprint']}")
+    for note in notes:
+        click.echo(terminal_safe(note))
 
 
 def _rendered(document: Document, chosen_format: str) -> bytes:
@@ -149,6 +176,6 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _tell(problems: list[str]) -> None:
+def _tell(problems: Iterable[str]) -> None:
     for problem in problems:
         click.echo(terminal_safe(problem), err=True)

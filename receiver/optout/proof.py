@@ -11,24 +11,31 @@ from uuid import UUID
 
 from receiver.store import ledger, messages, optouts, quarantine, subscriptions
 from receiver.store.store import Store
-from receiver.vocabulary import phone_identity
+from receiver.vocabulary import as_it_came, phone_identity
+from receiver.vocabulary.charset import decode
 from receiver.vocabulary.ledger import GENESIS, skips_to, timestamp
-from receiver.vocabulary.proof import FORMAT, VERSION, Document, canonical, cause_of, fingerprint, path, raw_text, way
-from receiver.vocabulary.wire import visible
+from receiver.vocabulary.proof import (
+    EVENT,
+    FORMAT,
+    MESSAGE,
+    OPTOUT,
+    QUARANTINED,
+    SUBSCRIPTION,
+    VERSION,
+    Document,
+    canonical,
+    cause_of,
+    fingerprint,
+    path,
+    raw_text,
+    way,
+)
 
-from .proof_script import ANSWER, EN, SCRIPT, ZH
+from .proof_script import TEXTS
 from .register import RegisterError
 
 # Events of the ledger that one statement asks for.
 _ASKED_AT_ONCE = 1_000
-_EVENT = ("sequence", "type", "at", "actor", "phone", "message_id", "raw_sha256", "detail")
-_OPTOUT = ("since", "source", "reason", "actor", "message_id")
-_MESSAGE = (
-    "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain", "service", "peer",
-    "gateway_id", "sent_at", "duplicate_of",
-)  # fmt: skip
-_KEPT = ("received_at", "reason", "detail", "peer", "unsubscribes", "replayed_at", "message_id")
-_SUBSCRIPTION = ("service", "since", "cancelled_at", "cancelled_by")
 
 
 class NothingKnown(RegisterError):
@@ -38,33 +45,48 @@ class NothingKnown(RegisterError):
 def prove(store: Store, phone: str, region: str = "CN") -> Document:
     """The proof of ``phone``, written in any way: all that docs/proof.md says, as JSON values.
 
-    It says what the database holds: whether that holds together is for ``receiver.vocabulary.proof.check`` to say.
+    It says what the database holds: whether that holds together is for ``proof_check`` to say.
 
     Raises NothingKnown, StoreError.
     """
-    identity = phone_identity(phone, region) or visible(phone).encode(errors="replace").decode().strip()
+    names = _names(phone, region)
     with store.snapshot() as connection:
-        rows = ledger.of_phone(connection, identity)
-        if not rows:
+        in_force = optouts.suppressed(connection, names)
+        of_each = {name: rows for name in names if (rows := ledger.of_phone(connection, name))}
+        identity = next((name for name in of_each if name in in_force), next(iter(of_each), None))
+        if identity is None:
             raise NothingKnown("nothing is known of this phone: the ledger has no event of it")
+        rows = of_each[identity]
         last, head_hash = ledger.head(connection)
-        events = [_picked(row, _EVENT) for row in rows]
+        events = [_picked(row, EVENT) for row in rows]
         document: Document = {
             "format": FORMAT,
             "version": VERSION,
             "made_at": timestamp(datetime.now(UTC)),
             "phone": identity,
-            "state": _state(optouts.suppressed(connection, [identity]).get(identity)),
+            "state": _state(in_force.get(identity)),
             **_chained(connection, rows, events, last),
             "causes": {cause: _cause(connection, cause, event) for cause, event in _causes(events).items()},
             "subscriptions": [
-                _picked(row, _SUBSCRIPTION) for row in reversed(subscriptions.of_phone(connection, identity))
+                _picked(row, SUBSCRIPTION) for row in reversed(subscriptions.of_phone(connection, identity))
             ],
             "head": {"sequence": last, "hash": head_hash},
-            "answer": ANSWER,
-            "how_to_check": {"zh": ZH, "en": EN, "script": SCRIPT},
+            **TEXTS,
         }
     return {**document, "fingerprint": fingerprint(document)}
+
+
+def _names(phone: str, region: str) -> list[str]:
+    """What the ledger may have ``phone`` under: it may have been no phone number to us when it said stop."""
+    identity = phone_identity(phone, region)
+    names = ([identity] if identity else []) + [as_it_came(phone)]
+    try:
+        given = phone.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return names
+    # Bytes of a command line that are no UTF-8 are read as the sender of an SMS is.
+    is_utf_8 = given == phone.encode("utf-8", "replace")
+    return names if is_utf_8 else [*names, as_it_came(decode(given).text)]
 
 
 def as_json(document: Document) -> str:
@@ -98,7 +120,7 @@ def _lookups(connection: Any, wanted: set[int]) -> tuple[Callable[[int], str], C
     found: dict[int, tuple[str, str]] = {}
     for start in range(0, len(numbers), _ASKED_AT_ONCE):
         for number, row in ledger.at(connection, numbers[start : start + _ASKED_AT_ONCE]).items():
-            found[number] = sha256(canonical(_picked(row, _EVENT))).hexdigest(), row["hash"]
+            found[number] = sha256(canonical(_picked(row, EVENT))).hexdigest(), row["hash"]
     # Where an event was removed from the ledger, the proof can't hold: let it be made, and the check say so.
     missing = (GENESIS, GENESIS)
     return (lambda number: found.get(number, missing)[0]), (lambda number: found.get(number, missing)[1])
@@ -122,10 +144,9 @@ def _cause(connection: Any, identity: str, event: Mapping[str, Any]) -> dict[str
     if row is None:
         return kind
     raw: bytes = row["raw"]
-    read = _picked(row, _MESSAGE) if is_message else {"origin": None, **_picked(row, _KEPT)}
     return {
         **kind,
-        **read,
+        **_picked(row, MESSAGE if is_message else QUARANTINED),
         "raw_text": raw_text(raw),
         "raw_base64": b64encode(raw).decode("ascii"),
         "raw_sha256": sha256(raw).hexdigest(),
@@ -134,8 +155,8 @@ def _cause(connection: Any, identity: str, event: Mapping[str, Any]) -> dict[str
 
 def _state(row: Any) -> dict[str, Any]:
     if row is None:
-        return {"opted_out": False, **dict.fromkeys(_OPTOUT)}
-    return {"opted_out": True, **_picked(row, _OPTOUT)}
+        return {"opted_out": False, **dict.fromkeys(OPTOUT)}
+    return {"opted_out": True, **_picked(row, OPTOUT)}
 
 
 def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -17,8 +17,12 @@ ZH = (
     "路径的每一步给出 sequence、digest，以及 other：若该步由跳跃到达，other 是前一事件的哈希，否则是跳跃事件的哈希。"
     "其他人的事件只以摘要出现。message_id 或 detail.quarantine_id 指向 causes 中的原始短信，"
     "其原始字节的 SHA-256 必须等于事件的 raw_sha256。fingerprint 是除它自身以外整个文件的规范 JSON 的 SHA-256。"
-    "将下面的 script 保存为 check.py，运行：python3 check.py 证明.json [另行保存的 head 哈希]；"
+    "将下面的 script 保存为 check.py，运行：python3 check.py 证明.json [另行保存的 head，写作“哈希”或“编号:哈希”]；"
     "退出码 0 表示无误，1 表示有误。"
+    "state 的每一项都必须等于当前生效的 opted_out 事件"
+    "（since 即其 at，source、reason 在其 detail 中），未退订时全部为 null。"
+    "head.sequence 只是路径所写的编号，没有哈希约束它：须与另行保存的编号比对，"
+    "或以“编号:哈希”的形式给出。"
     "哈希证明所示事件确在账本中且未被改动；账本末端须与另行保存的 head 比对，"
     "是否另有该号码的事件未列出，须在数据库上运行 receiver optouts verify 与 receiver optouts proof 查验。"
 )
@@ -33,10 +37,13 @@ EN = (
     "that of the event skipped to. Other people's events appear as digests only. message_id or "
     "detail.quarantine_id names the SMS in causes; the SHA-256 of its raw bytes must be the event's raw_sha256. "
     "fingerprint is SHA-256 of the canonical JSON of all else in this document. Save script as check.py and run: "
-    "python3 check.py PROOF.json [head's hash that was kept outside]; exit status 0 is right, 1 is wrong. The "
-    "hashes prove that the events shown are in the ledger, unchanged. Hold the head against one that was kept "
-    "outside. That no event of this phone was left out takes the database: receiver optouts verify and receiver "
-    "optouts proof."
+    "python3 check.py PROOF.json [the head that was kept outside: HASH or SEQUENCE:HASH]; exit status 0 is right, "
+    "1 is wrong. The hashes prove that the events shown are in the ledger, unchanged. Hold the head against one that "
+    "was kept outside. That no event of this phone was left out takes the database: receiver optouts verify and "
+    "receiver optouts proof. "
+    "state must equal, in every member, the opted_out event in force (since is its at; source and reason are in its "
+    "detail), and is all null where there is none. head.sequence is only what the path says, and no hash holds it: "
+    "compare it with the number that was kept outside with the hash, or give both as SEQUENCE:HASH."
 )
 
 SCRIPT = """\
@@ -49,11 +56,16 @@ def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 def chained(previous, skipped, digest):
+    must(len(previous) == len(skipped) == len(digest) == 64, "a hash has 64 digits")
     return sha((previous + skipped + digest).encode())
 
 def must(truth, what):
     if not truth:
         sys.exit("WRONG / 有误: " + what)  # exit status 1
+
+def once(pairs):
+    must(len(dict(pairs)) == len(pairs), "something is said twice")
+    return dict(pairs)
 
 def follow(at, standing, steps):
     for step in steps:
@@ -66,14 +78,16 @@ def follow(at, standing, steps):
         at = n
     return at, standing
 
-proof = json.load(open(sys.argv[1], encoding="utf-8"))
+proof = json.load(open(sys.argv[1], encoding="utf-8"), object_pairs_hook=once)
 must((proof["format"], proof["version"]) == ("receiver-optout-proof", 1), "format")
 said = {name: value for name, value in proof.items() if name != "fingerprint"}
 must(sha(canonical(said)) == proof["fingerprint"], "fingerprint")
 for name, cause in proof["causes"].items():
-    if not cause["purged"]:
+    if cause["purged"]:
+        print("NOTE / 注意:", name, "is not in this proof: only the SHA-256 of its raw bytes / 原文不在本证明中")
+    else:
         must(sha(base64.b64decode(cause["raw_base64"])) == cause["raw_sha256"], "raw bytes of " + name)
-place, since = follow(0, "0" * 64, proof["start"]), None
+place, stop, named = follow(0, "0" * 64, proof["start"]), None, set()
 for entry in proof["events"]:
     event, digest = entry["event"], sha(canonical(entry["event"]))
     name = "event %s" % event["sequence"]
@@ -82,15 +96,27 @@ for entry in proof["events"]:
     must(place == (event["sequence"], entry["hash"]), name + " is not where the path leads")
     cause = event["message_id"] or event["detail"].get("quarantine_id")
     if cause is not None:
+        named.add(cause)
         cause = proof["causes"][cause]
         if event["raw_sha256"] is not None and not cause["purged"]:
             must(cause["raw_sha256"] == event["raw_sha256"], name + " has another message")
             must(cause["received_at"] == event["at"], name + " has another time of arrival")
-    since = {"opted_out": event["at"], "lifted": None}.get(event["type"], since)
+    stop = {"opted_out": event, "lifted": None}.get(event["type"], stop)
     place = follow(event["sequence"], entry["hash"], entry["path"])
 head = proof["head"]
 must(proof["events"] and place == (head["sequence"], head["hash"]), "the path does not lead to the head")
-must(proof["state"]["opted_out"] == (since is not None) and proof["state"]["since"] == since, "state")
-must(len(sys.argv) < 3 or sys.argv[2].strip().lower() == head["hash"], "the head is not the one given")
+must(set(proof["causes"]) == named, "a message that no event names")
+state = dict.fromkeys(["since", "actor", "message_id", "source", "reason"])
+if stop:
+    detail = stop["detail"]
+    state.update(since=stop["at"], actor=stop["actor"], message_id=stop["message_id"])
+    state.update(source=detail.get("source"), reason=detail.get("reason"))
+state["opted_out"] = stop is not None
+must(canonical(proof["state"]) == canonical(state), "state is not what the events lead to")
+pinned = sys.argv[2].strip().lower() if len(sys.argv) > 2 else head["hash"]
+must(pinned in (head["hash"], "%s:%s" % (head["sequence"], head["hash"])), "the head is not the one given")
 print("OK / 无误:", proof["phone"], len(proof["events"]), "events; head", head["sequence"], head["hash"])
 """
+
+# What every proof says besides its facts.
+TEXTS = {"answer": ANSWER, "how_to_check": {"zh": ZH, "en": EN, "script": SCRIPT}}

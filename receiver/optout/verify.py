@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from receiver.store import ledger
+from receiver.store import agreement, ledger
 from receiver.store.store import Store
 from receiver.vocabulary import mask
 from receiver.vocabulary.ledger import GENESIS, chained, skips_to
@@ -63,7 +65,7 @@ def verify(
         finding = _wrong_end(ledger.head(connection), chain.sequence, chain.hash, pin_seen)
         if finding is not None:
             return Verification(chain.sequence, chain.hash, finding)
-        return Verification(chain.sequence, chain.hash, None, _disagreements(ledger.disagreements(connection, _NAMED)))
+        return Verification(chain.sequence, chain.hash, None, _disagreements(connection))
 
 
 class _Chain:
@@ -139,12 +141,52 @@ def _quoted_or_null(value: str | None) -> str:
 @lru_cache(maxsize=1_024)
 def _canonical_detail(written: str) -> str:
     # Most events say one of few things: {"source": "sms"}.
-    return json.dumps(json.loads(written), sort_keys=True, separators=(",", ":"))
+    return json.dumps(_read(written), sort_keys=True, separators=(",", ":"))
 
 
-def _disagreements(phones: Any) -> tuple[str, ...]:
-    return tuple(
-        f"{mask(phone)} is {'opted out by the ledger, and not' if by_ledger else 'not opted out by the ledger, but is'}"
-        " in the register"
-        for phone, by_ledger in phones
-    )
+def _read(detail: str) -> Any:
+    """The value of an event's detail. Raises ValueError where it says two things under one name.
+
+    Of those one reader takes the first and another the last: an edit that puts one more in would be found by neither.
+    """
+    return json.loads(detail, object_pairs_hook=_once_each)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name comes twice")
+    return made
+
+
+def _disagreements(connection: Any) -> tuple[str, ...]:
+    """What the register says otherwise than the ledger, whose hashes are right; of much the first that is found."""
+    with closing(agreement.doubtful(connection)) as doubtful:
+        found = ((held.phone, problem) for held in doubtful if (problem := _disagreement(held)))
+        named = sorted(islice(found, _NAMED))
+    for phone in agreement.subscribed(connection, _NAMED - len(named)):
+        named.append((phone, "is opted out, and has an active subscription"))
+    return tuple(f"{mask(phone)} {problem}" for phone, problem in named)
+
+
+def _disagreement(held: agreement.Held) -> str | None:
+    if not held.in_register:
+        return "is opted out by the ledger, and not in the register"
+    if held.detail is None:
+        return "is not opted out by the ledger, but is in the register"
+    source, reason = _source_and_reason(held.detail)
+    same = {
+        "since": held.same_since,
+        "actor": held.same_actor,
+        "message_id": held.same_message,
+        "source": held.source == source,
+        "reason": held.reason == reason,
+    }
+    others = [name for name, agrees in same.items() if not agrees]
+    return f"is opted out with another {', '.join(others)} in the register than in the ledger" if others else None
+
+
+@lru_cache(maxsize=1_024)
+def _source_and_reason(detail: str) -> tuple[Any, Any]:
+    said = _read(detail)
+    return (said.get("source"), said.get("reason")) if isinstance(said, dict) else (None, None)

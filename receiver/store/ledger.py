@@ -122,26 +122,3 @@ def at(connection: Connection, sequences: Iterable[int]) -> dict[int, RowMapping
     """The events with these numbers, by number."""
     statement = select(ledger).where(ledger.c.sequence.in_(list(sequences)))
     return {row["sequence"]: row for row in connection.execute(statement).mappings()}
-
-
-def disagreements(connection: Connection, limit: int) -> Sequence[tuple[str, bool]]:
-    """Phones for which the register is not what the ledger says: the phone, and whether the ledger has it opted out."""
-    return [(row.phone, row.by_ledger) for row in connection.execute(_DISAGREEMENTS, {"limit": limit})]
-
-
-# The last word on each phone, held against the register, either way round. Outer joins: PostgreSQL plans NOT IN for
-# millions as a walk through all of them for each.
-_DISAGREEMENTS = text("""
-WITH last_word AS (
-    SELECT phone, max(sequence) AS sequence FROM ledger WHERE type IN ('opted_out', 'lifted') GROUP BY phone
-), by_ledger AS (
-    SELECT ledger.phone FROM ledger JOIN last_word ON last_word.sequence = ledger.sequence
-    WHERE ledger.type = 'opted_out'
-)
-SELECT by_ledger.phone AS phone, CAST(1 AS boolean) AS by_ledger
-FROM by_ledger LEFT JOIN optouts ON optouts.phone = by_ledger.phone WHERE optouts.phone IS NULL
-UNION ALL
-SELECT optouts.phone AS phone, CAST(0 AS boolean) AS by_ledger
-FROM optouts LEFT JOIN by_ledger ON by_ledger.phone = optouts.phone WHERE by_ledger.phone IS NULL
-ORDER BY phone LIMIT :limit
-""")

@@ -1,23 +1,36 @@
-"""A proof of one phone's opt-outs: the way through the hash chain that it shows, and whether a proof holds.
+"""A proof of one phone's opt-outs: what it consists of, and the way through the hash chain that it shows.
 
 A proof is a JSON document (docs/proof.md). It shows the phone's own events whole, and between them and the ledger's
-head only digests of other people's. ``how_to_check`` in it holds a script that does what ``check`` does for hashes.
+head only digests of other people's.
 """
 
-import binascii
 import json
-from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from .charset import Charset
-from .ledger import GENESIS, chained, skips_to
-from .wire import read_text, visible
+from .ledger import chained, skips_to
 
 FORMAT, VERSION = "receiver-optout-proof", 1
-_EVENT_FIELDS = {"sequence", "type", "at", "actor", "phone", "message_id", "raw_sha256", "detail"}
 Document = dict[str, Any]
+
+# What a proof, and each part of it, says: these names, all of them, and no others.
+MEMBERS = (
+    "format", "version", "made_at", "phone", "state", "start", "events", "causes", "subscriptions", "head", "answer",
+    "how_to_check", "fingerprint",
+)  # fmt: skip
+ENTRY = ("event", "previous", "skipped", "hash", "path")
+EVENT = ("sequence", "type", "at", "actor", "phone", "message_id", "raw_sha256", "detail")
+OPTOUT = ("since", "source", "reason", "actor", "message_id")
+SUBSCRIPTION = ("service", "since", "cancelled_at", "cancelled_by")
+# Of a cause: these two of what is no longer stored, else the bytes too, and what is known of them.
+PURGED = ("from", "purged")
+RAW = ("raw_text", "raw_base64", "raw_sha256")
+MESSAGE = (
+    "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain", "service", "peer",
+    "gateway_id", "sent_at", "duplicate_of",
+)  # fmt: skip
+QUARANTINED = ("received_at", "reason", "detail", "peer", "unsubscribes", "replayed_at", "message_id")
 
 
 def way(start: int, end: int) -> list[int]:
@@ -52,7 +65,7 @@ def follow(at: int, standing: str, steps: list[dict[str, Any]]) -> tuple[int, st
     Raises ValueError where a step doesn't stand on the one before.
     """
     for step in steps:
-        sequence, digest, other = step["sequence"], _hash(step["digest"]), _hash(step["other"])
+        sequence, digest, other = step["sequence"], a_hash(step["digest"]), a_hash(step["other"])
         if set(step) != {"sequence", "digest", "other"} or type(sequence) is not int or sequence <= at:
             raise ValueError(f"a step after event {at} is none")
         if skips_to(sequence) == at:
@@ -76,102 +89,6 @@ def fingerprint(document: Document) -> str:
     return sha256(canonical(said)).hexdigest()
 
 
-def check(document: Any, *, head: str | None = None) -> list[str]:
-    """What is wrong with a proof; empty where it holds. ``head`` is the ledger's, as it was kept outside.
-
-    Takes any value, and never raises.
-    """
-    if not isinstance(document, dict) or (document.get("format"), document.get("version")) != (FORMAT, VERSION):
-        return [f"this is no {FORMAT} of version {VERSION}"]
-    try:
-        return list(_problems(document, head))
-    except (KeyError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as wrong:
-        return [f"this proof is not made as a proof is: {type(wrong).__name__}: {wrong}"]
-
-
-def _problems(document: Document, head: str | None) -> Iterator[str]:
-    if document["fingerprint"] != fingerprint(document):
-        yield "the fingerprint is not that of the document: something in it was changed"
-    if head is not None and document["head"]["hash"] != head.strip().lower():
-        yield "the head is not the one that you gave: this proof is of another moment, or of another ledger"
-    if not document["events"]:
-        yield "there are no events"
-    yield from _chain_problems(document)
-    yield from _story_problems(document)
-    for identity, cause in document["causes"].items():
-        if not cause["purged"]:
-            yield from _cause_problems(f"message {identity}", cause)
-    yield from _bond_problems(document)
-
-
-def _chain_problems(document: Document) -> Iterator[str]:
-    at, standing = follow(0, GENESIS, document["start"])
-    for entry in document["events"]:
-        event = entry["event"]
-        sequence = event["sequence"]
-        name = f"event {sequence}"
-        if set(event) != _EVENT_FIELDS or type(sequence) is not int:
-            yield f"{name} has not the fields of an event"
-        if event["phone"] != document["phone"]:
-            yield f"{name} is of another phone"
-        own = chained(_hash(entry["previous"]), _hash(entry["skipped"]), sha256(canonical(event)).hexdigest())
-        if own != entry["hash"]:
-            yield f"{name} was changed: its hash is not that of what it says"
-        if (at, standing) != (sequence, entry["hash"]):
-            yield f"{name} is not where the path before it leads: an event was changed, left out or moved"
-        at, standing = follow(sequence, own, entry["path"])
-    if (at, standing) != (document["head"]["sequence"], document["head"]["hash"]):
-        yield "the path from the last event doesn't lead to the head"
-
-
-def _story_problems(document: Document) -> Iterator[str]:
-    """Whether the events can have happened in this order, and lead to what is said to be in force."""
-    since: str | None = None
-    for entry in document["events"]:
-        event = entry["event"]
-        if event["type"] in ("opted_out", "lifted", "repeated"):
-            if (event["type"] == "opted_out") != (since is None):
-                yield f"event {event['sequence']} ({event['type']}) can't follow the ones before it: some are missing"
-            since = event["at"] if event["type"] == "opted_out" else None if event["type"] == "lifted" else since
-    state = document["state"]
-    if state["opted_out"] is not (since is not None) or state["since"] != since:
-        yield "what is said to be in force now is not what the events lead to"
-
-
-def _cause_problems(name: str, cause: dict[str, Any]) -> Iterator[str]:
-    try:
-        raw = b64decode(cause["raw_base64"], validate=True)
-    except binascii.Error:
-        yield f"{name}: the raw bytes are no base64"
-        return
-    if cause["raw_sha256"] != sha256(raw).hexdigest():
-        yield f"{name}: the raw bytes have another SHA-256"
-    if cause["raw_text"] != raw_text(raw):
-        yield f"{name}: the raw bytes are shown as another text"
-    if cause["origin"] == "push":  # what was pulled or imported came in other escapes
-        read = read_text(raw, Charset(cause["charset"])).text
-        if cause["text"] != visible(read):
-            yield f"{name}: its text is not that of its raw bytes in {cause['charset']}"
-
-
-def _bond_problems(document: Document) -> Iterator[str]:
-    """Whether each event and the message that it names belong together."""
-    for entry in document["events"]:
-        event = entry["event"]
-        name = f"event {event['sequence']}"
-        cause_id = cause_of(event)
-        if cause_id is None:
-            continue
-        cause = document["causes"].get(cause_id)
-        if cause is None:
-            yield f"{name}: the message {cause_id} that it names is left out"
-        elif event["raw_sha256"] is not None and not cause["purged"]:
-            if cause["raw_sha256"] != event["raw_sha256"]:
-                yield f"{name}: the message's raw bytes are not those that the ledger has the SHA-256 of"
-            if cause["received_at"] != event["at"]:
-                yield f"{name}: the message is said to have arrived at another time than the ledger says"
-
-
 def cause_of(event: dict[str, Any]) -> str | None:
     """The id of the message, or of the quarantined delivery, that made an event."""
     found = event["message_id"] or event["detail"].get("quarantine_id")
@@ -183,7 +100,8 @@ def raw_text(raw: bytes) -> str:
     return raw.decode("ascii", "backslashreplace")
 
 
-def _hash(text: Any) -> str:
+def a_hash(text: Any) -> str:
+    """``text``, which must be 64 hexadecimal digits: joined, longer and shorter ones could say the same otherwise."""
     if not isinstance(text, str) or len(text) != 64 or set(text) - set("0123456789abcdef"):
         raise ValueError(f"{text!r} is no SHA-256")
     return text

@@ -85,6 +85,28 @@ def test_the_head_kept_outside_is_compared(run: Run) -> None:
     assert run("check-proof", "p.json", "--head", proof["head"]["hash"]).returncode == 0
     assert run("check-proof", "p.json", "--head", "0" * 64).returncode == 1
     assert run("proof", PHONE, "--head", "0" * 64).returncode == 1
+    for head in ("5f2c", "x" * 64, f"-1:{'0' * 64}", f"01:{'0' * 64}", f":{'0' * 64}"):
+        assert run("check-proof", "p.json", "--head", head).returncode == 2
+
+
+def test_the_number_of_a_head_is_compared_where_it_was_kept_and_else_noted(run: Run) -> None:
+    Path("p.json").write_bytes(run("proof", PHONE).stdout)
+    hash_ = json.loads(Path("p.json").read_text())["head"]["hash"]
+    noted = run("check-proof", "p.json", "--head", hash_)
+    assert b"note: that the head is event 3 is what the path says, and no hash holds it" in noted.stdout
+    compared = run("check-proof", "p.json", "--head", f"3:{hash_}")
+    assert (compared.returncode, b"note:" in compared.stdout) == (0, False)
+    other = run("check-proof", "p.json", "--head", f"4:{hash_}")
+    assert (other.returncode, b"event 3, not 4" in other.stderr) == (1, True)
+
+
+def test_a_message_that_is_not_in_the_proof_is_noted(run: Run) -> None:
+    proof = json.loads(run("proof", PHONE).stdout)
+    ((message, _),) = proof["causes"].items()
+    proof["causes"][message] = {"from": "messages", "purged": True}
+    checked = run("check-proof", "-", stdin=json.dumps({**proof, "fingerprint": fingerprint(proof)}).encode())
+    assert checked.returncode == 0
+    assert f"note: message {message} is not in this proof: only the SHA-256".encode() in checked.stdout
 
 
 def lied(text: str) -> str:
@@ -99,6 +121,7 @@ BROKEN: list[tuple[str, Callable[[str], Any]]] = [
     ("nothing", lambda _: ""),
     ("another thing", lambda _: "[]"),
     ("two phones", lambda text: text.replace('"phone"', '"phone": "+8613900000009", "phone"', 1)),
+    ("two actors", lambda text: text.replace('"actor": "', '"actor": "wang", "actor": "', 1)),
     ("no number", lambda text: text.replace('"version": 1', '"version": NaN')),
     ("a page without", lambda _: "<html></html>"),
     ("a deep hole", lambda _: "[" * 200_000),

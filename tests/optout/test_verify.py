@@ -20,6 +20,7 @@ from receiver.optout.verify import Verification, _Chain, canonical, verify
 from receiver.store import ledger as statements
 from receiver.store import tables
 from receiver.store.ledger import Written
+from receiver.store.optouts import Stop, opt_out
 from receiver.store.store import Store
 from receiver.vocabulary import ledger as specification
 from receiver.vocabulary import new_id
@@ -315,6 +316,7 @@ def test_a_tail_rewritten_with_hashes_worked_out_anew_is_found_by_a_pinned_head_
         hashes.append(chained(previous, skipped, digest(row.sequence, event)))
         again.append(stored(row.sequence, event, previous, hashes[-1]))
     change(tampered, delete(LEDGER), insert(LEDGER).values(again), update(HEAD).values(hash=hashes[-1]))
+    rebuild_register(tampered)
     assert verify(tampered).ok, "not even a chain can tell"
     assert verify(tampered, pinned=before[-1].hash).finding is not None
     assert verify(tampered, pinned=before[first - 1].hash).finding is not None
@@ -342,6 +344,83 @@ def test_a_phone_changed_in_the_register_is_found_on_both_sides(tampered: Store)
     changed = update(OPTOUTS).where(OPTOUTS.c.phone == PHONES[1]).values(phone=PHONES[2])  # PHONES[2] was lifted
     change(tampered, changed)
     assert [each[:14] for each in verify(tampered).disagreements] == ["+86139****0002", "+86139****0003"]
+
+
+FORGED: dict[str, Any] = {
+    "since": datetime(2026, 1, 2, 3, 4, 5, 678_902, tzinfo=UTC),
+    "actor": "wang.wei",
+    "source": "api",
+    "reason": "asked nicely",
+    "message_id": UUID(int=7),
+}
+
+
+# By SMS, through a quarantined delivery, and by hand: what each event says of its source has another form.
+@pytest.mark.parametrize("phone", [PHONES[0], PHONES[1], PHONES[4]])
+@pytest.mark.parametrize("name", FORGED)
+def test_an_opt_out_that_says_otherwise_than_its_event_is_found(tampered: Store, name: str, phone: str) -> None:
+    change(tampered, update(OPTOUTS).where(OPTOUTS.c.phone == phone).values({name: FORGED[name]}))
+    outcome = verify(tampered)
+    assert outcome.finding is None
+    problem = f"is opted out with another {name} in the register than in the ledger"
+    assert outcome.disagreements == (f"{phone[:6]}****{phone[-4:]} {problem}",)
+
+
+@pytest.mark.parametrize(("phone", "name"), [(PHONES[0], "message_id"), (PHONES[4], "reason")])
+def test_an_opt_out_that_lost_what_its_event_says_is_found(tampered: Store, phone: str, name: str) -> None:
+    change(tampered, update(OPTOUTS).where(OPTOUTS.c.phone == phone).values({name: None}))
+    (problem,) = verify(tampered).disagreements
+    assert f"another {name} in" in problem
+
+
+def test_everything_that_an_opt_out_says_otherwise_is_named(tampered: Store) -> None:
+    change(tampered, update(OPTOUTS).where(OPTOUTS.c.phone == PHONES[4]).values(FORGED))
+    (problem,) = verify(tampered).disagreements
+    assert "another since, actor, message_id, source, reason in" in problem
+
+
+ODD_DETAILS = [{"file": "\udcff.csv"}, {"file": "a\x00b"}, {"file": "😀"}, {"file": "\\ud800"}]
+
+
+@pytest.mark.parametrize("detail", ODD_DETAILS, ids=ascii)
+def test_an_import_from_a_file_of_any_name_agrees(tampered: Store, detail: dict[str, str]) -> None:
+    # PostgreSQL keeps half a character in JSON, and can't say what it is.
+    reason = "客户要求 😀"
+    with tampered.writing() as connection:
+        stop = Stop("+8613900009999", datetime.now(UTC), Source.IMPORT, "li.na", reason, detail=detail)
+        opt_out(connection, [stop])
+    assert verify(tampered).ok
+    change(tampered, update(OPTOUTS).where(OPTOUTS.c.reason == reason).values(reason="客户"))
+    (problem,) = verify(tampered).disagreements
+    assert "another reason in" in problem
+
+
+def test_who_is_opted_out_and_has_a_service_is_found(store: Store) -> None:
+    fill(store)
+    assert verify(store).ok, "weather and news ended by the stop"
+    subscribe(store, PHONES[0], "news", "weather")
+    subscribe(store, "+8613900009999", "news")  # who may
+    outcome = verify(store)
+    assert outcome.finding is None
+    assert outcome.disagreements == ("+86139****0001 is opted out, and has an active subscription",)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        '{"source": "manual", "source": "sms"}',
+        '{"source": "sms", "source": "sms"}',
+        '{"source": "sms", "in": {"a": [{"b": 1, "b": 2}]}}',
+    ],
+)
+def test_a_detail_that_says_something_twice_was_edited(tampered: Store, detail: str) -> None:
+    # Its last word is what the hash covers, where the last is what is read.
+    with tampered.writing() as connection:
+        connection.execute(text("UPDATE ledger SET detail = :detail WHERE sequence = 11"), {"detail": detail})
+    outcome = verify(tampered)
+    assert found(outcome) == (11, "was edited")
+    assert outcome.finding is not None
+    assert "it holds what no event can" in outcome.finding.problem
 
 
 def test_many_disagreements_are_named_in_part(tampered: Store) -> None:
@@ -466,7 +545,14 @@ def rebuild_register(store: Store) -> None:
         if row.type in ("opted_out", "lifted"):
             last[row.phone] = row
     in_force = [
-        {"phone": phone, "since": row.at, "source": "sms", "actor": row.actor}
+        {
+            "phone": phone,
+            "since": row.at,
+            "source": row.detail["source"],
+            "reason": row.detail.get("reason"),
+            "actor": row.actor,
+            "message_id": row.message_id,
+        }
         for phone, row in last.items()
         if row.type == "opted_out"
     ]
