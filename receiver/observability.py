@@ -19,7 +19,10 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
         shared.append(lambda _logger, _method, event: event | {"role": role})
     renderer: Any
     if console:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Its usual tracebacks print every local variable: phones, texts and passwords.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     else:
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
