@@ -1,1 +1,27 @@
 """The gateway's calls as a typed library that stands alone (protocol.md §2 to §7)."""
+
+from . import refusals
+from .answers import Balance, ContentVerdict, PulledReply, SendAnswer
+from .codes import Concern, Meaning, meaning_of
+from .errors import GatewayError, InDoubt, NotSent, Refusal, Unreadable, Unsendable
+from .gateway import Gateway
+from .reply import parse_reply
+
+__all__ = [
+    "Balance",
+    "Concern",
+    "ContentVerdict",
+    "Gateway",
+    "GatewayError",
+    "InDoubt",
+    "Meaning",
+    "NotSent",
+    "PulledReply",
+    "Refusal",
+    "SendAnswer",
+    "Unreadable",
+    "Unsendable",
+    "meaning_of",
+    "parse_reply",
+    "refusals",
+]
