@@ -15,6 +15,7 @@ from receiver.gateway.simulator.target import Target, UnusableTarget
 from receiver.gateway.simulator.wire import Encoding, Unencodable
 from receiver.store.store import Store
 
+from .simulate_gateway import gateway
 from .simulate_report import Form, show_account, show_tally, show_unreachable
 
 _DONE, _NOT_ALL, _UNREACHABLE = 0, 1, 3
@@ -39,6 +40,9 @@ _encodings = click.Choice([encoding.value for encoding in Encoding])
 @click.group("simulate")
 def command() -> None:
     """Play the gateway: push replies to a receiver."""
+
+
+command.add_command(gateway)
 
 
 @command.command()
