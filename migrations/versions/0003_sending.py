@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("sender", sa.String(8)),
         sa.Column("at", UtcDateTime),
+        sa.Column("is_held", sa.Boolean, nullable=False),
         sa.Column("is_long", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sends"),
     )
@@ -71,6 +72,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_send_recipients_phone_send_id", "send_recipients", ["phone", "send_id"])
+    op.create_index("ix_send_recipients_send_id_batch_state", "send_recipients", ["send_id", "batch", "state"])
     in_doubt = sa.text("state = 'in_doubt'")
     op.create_index(
         "ix_send_recipients_in_doubt",
@@ -82,6 +84,7 @@ def upgrade() -> None:
     op.create_table(
         "tasks",
         sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("turns", sa.BigInteger, nullable=False),
         sa.Column("holder", sa.String(100)),
         sa.Column("lease_until", UtcDateTime),
         sa.Column("next_at", UtcDateTime, nullable=False),

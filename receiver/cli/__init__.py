@@ -9,12 +9,16 @@ import click
 
 import receiver
 from receiver.config import ConfigurationError
+from receiver.gateway import GatewayError, InDoubt, NotSent, Refusal
 from receiver.store.errors import Conflict, Refused, Unavailable
+
+from .output import terminal_safe
 
 DONE, REFUSED, WRONG_USAGE, UNAVAILABLE = 0, 1, 2, 3
 
 _COMMANDS = {
     "serve": "receiver.cli.serve",
+    "worker": "receiver.cli.worker",
     "config": "receiver.cli.config",
     "db": "receiver.cli.db",
     "messages": "receiver.cli.messages",
@@ -92,12 +96,31 @@ def _run() -> Any:
             f"Error: the database refused it: {failure}. Is its schema current? Try: receiver db upgrade", err=True
         )
         return UNAVAILABLE
+    except GatewayError as failure:
+        return _gateway_failed(failure)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has seen enough
         return DONE
     except (UnicodeError, OSError) as failure:
         click.echo(f"Error: {failure}", err=True)
         return REFUSED
+
+
+def _gateway_failed(failure: GatewayError) -> int:
+    match failure:
+        case NotSent():
+            status = UNAVAILABLE
+            advice = ". Nothing was sent. Check RECEIVER_GATEWAY_URL and the network, and try again."
+        case InDoubt():
+            status = UNAVAILABLE
+            advice = ". Whether the gateway did what it was asked to is not known. Is RECEIVER_GATEWAY_URL right?"
+        case Refusal():
+            status = REFUSED
+            advice = f". It says: {terminal_safe(failure.message)}" if failure.message else ""
+        case _:
+            status, advice = WRONG_USAGE, ""
+    click.echo(f"Error: {failure}{advice}", err=True)
+    return status
 
 
 __all__ = ["REFUSED", "UNAVAILABLE", "WRONG_USAGE", "command", "main"]

@@ -1,5 +1,6 @@
 """What a person who changes the register must say, who they are and why, and how long work is watched."""
 
+import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON
 from receiver.vocabulary.register import SUBSCRIBER, SYSTEM
 
 
-class _Words(click.ParamType[str]):
+class Words(click.ParamType[str]):
     """Text that says something, in no more characters than ``longest``."""
 
     name = "text"
@@ -28,7 +29,7 @@ class _Words(click.ParamType[str]):
         return words
 
 
-class _Actor(_Words):
+class _Actor(Words):
     """A person's name. The register's own words for who acts are not for people."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -44,10 +45,29 @@ def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--actor", type=actor, required=True, help="Who does this: the ledger keeps it.")(command)
 
 
+def sender_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--actor``, by default the person who is logged in to this machine."""
+    return click.option(
+        "--actor",
+        type=_Actor(LONGEST_ACTOR),
+        required=True,
+        default=_who_is_logged_in,
+        show_default="who is logged in",
+        help="Who does this: it is kept with the send.",
+    )(command)
+
+
 def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--reason``."""
-    reason = _Words(LONGEST_REASON)
+    reason = Words(LONGEST_REASON)
     return click.option("--reason", type=reason, required=True, help="Why: the ledger keeps it.")(command)
+
+
+def _who_is_logged_in() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name: then it is to be said
+        return None
 
 
 @contextmanager

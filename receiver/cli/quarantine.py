@@ -14,11 +14,12 @@ from receiver.callback.access import Access
 from receiver.callback.limits import LARGEST_QUERY
 from receiver.callback.parse import parse
 from receiver.config import Settings
+from receiver.gateway.polling import Answer, read_again
 from receiver.intake.replay import Read, Replay, Status
 from receiver.store import quarantine
 from receiver.store.refusals import REFUSED
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable, keyword_set
+from receiver.vocabulary import Origin, Reading, Reason, Reply, Undeliverable, keyword_set
 
 from .database import opened, settings
 from .options import after_option, limit_option, period_options, reveal_option
@@ -219,10 +220,18 @@ def _would_be_allowed(chosen: Settings) -> Callable[[Row], bool]:
 def _reader(chosen: Settings) -> Read:
     reading = Reading(chosen.charset, chosen.default_region, keyword_set(chosen.unsubscribe_keywords))
 
-    def read(raw: bytes) -> Delivery | Undeliverable:
+    def read(kept: Row) -> Reply | Undeliverable:
+        raw = kept["raw"]
+        # Whoever pushes has an address. What the database refused was written as a push, however it had come.
+        if kept["peer"] is None and kept["reason"] != Reason.STORAGE:
+            return read_again(Answer(kept["id"], kept["received_at"], "", chosen.gateway_charset, raw), reading)
         if len(raw) > LARGEST_QUERY:
             return Undeliverable(Reason.TOO_LARGE, f"more than {LARGEST_QUERY} bytes", raw)
-        return parse(raw, reading)
+        said = parse(raw, reading)
+        if isinstance(said, Undeliverable):
+            return said
+        origin = Origin.POLL if kept["peer"] is None else Origin.PUSH
+        return Reply(kept["id"], kept["received_at"], origin, kept["peer"], said)
 
     return read
 

@@ -1,7 +1,9 @@
 """``receiver serve``: migrate, then run the roles, restart one that dies, and drain on SIGTERM."""
 
 import socket
+import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -13,14 +15,14 @@ from receiver.observability import configure_logging
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 
-ROLES = ("callback", "admin")
+ROLES = ("callback", "admin", "worker")
 _RETRY_SECONDS = 2.0
 
 
 @click.command("serve")
 @click.option("--role", type=click.Choice(ROLES), help="Run this role alone, in this process, without migrating.")
 def command(role: str | None) -> None:
-    """Receive replies: run the callback and the admin pages until Ctrl-C or SIGTERM.
+    """Receive replies: run the callback, the admin pages and a worker until Ctrl-C or SIGTERM.
 
     The database is migrated first. A role that dies is started again; the others go on. On SIGTERM what was accepted
     is committed and answered before the process ends.
@@ -30,8 +32,13 @@ def command(role: str | None) -> None:
     from receiver.server import serve
     from receiver.supervisor import Supervisor
 
+    runs: dict[str, Callable[[], None]] = {
+        "callback": partial(serve, "callback", settings),
+        "admin": partial(serve, "admin", settings),
+        "worker": partial(_work, settings),
+    }
     if role is not None:
-        serve(role, settings)
+        runs[role]()
         return
     configure_logging(settings.log_format, settings.log_level, role="serve")
     for warning in config.unknown():
@@ -39,9 +46,8 @@ def command(role: str | None) -> None:
     _check_addresses(settings.callback_bind, settings.admin_bind)
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    roles = {name: partial(serve, name, settings) for name in ROLES}
     # Replies must not wait for a database: the callback answers -4 until it is there, and then it is migrated.
-    supervisor = Supervisor(roles, once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)})
+    supervisor = Supervisor(runs, once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)})
     try:
         supervisor.start()
         if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
@@ -52,6 +58,14 @@ def command(role: str | None) -> None:
         supervisor.drain()  # whatever went wrong here, nothing may be left running that no one watches
         raise
     raise click.exceptions.Exit(status)
+
+
+def _work(settings: config.Settings) -> None:
+    # Imported where it runs alone: a process that receives has no use for it.
+    from receiver.worker import work
+
+    if not work(settings):
+        sys.exit(1)
 
 
 def _check_addresses(*binds: str) -> None:

@@ -31,6 +31,10 @@ class Intake:
         """Keep what can't be accepted, and honour the unsubscribe in it where there is one."""
         return self._commits.submit(Quarantined(new_id(), datetime.now(UTC), peer, undeliverable))
 
+    def store(self, made: Reply | Quarantined) -> Outcome:
+        """As the two above, for what has its id and its time already: storing the same again changes nothing."""
+        return self._commits.submit(made)
+
     def refuse(self, undeliverable: Undeliverable, *, peer: str) -> None:
         """Count a delivery from a source that may not call us; keep it if there is room. Waits for nothing."""
         self._refusals.note(peer, undeliverable)

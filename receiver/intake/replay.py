@@ -1,20 +1,22 @@
 """Quarantine replay: a delivery is read again under present settings, and stored as the reply that it always was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from receiver.store import messages, quarantine
 from receiver.store.errors import Conflict, Refused, Unavailable
 from receiver.store.record import record
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Kind, Origin, Reply, Undeliverable
+from receiver.vocabulary import Kind, Reply, Undeliverable
 
 _ATTEMPTS = 5
 
-Read = Callable[[bytes], Delivery | Undeliverable]
+# What a kept row says today: the reply, under the row's id and with its time, or why it still is none.
+Read = Callable[[Mapping[str, Any]], Reply | Undeliverable]
 
 
 class Status(StrEnum):
@@ -52,12 +54,12 @@ class Replay:
             return Result(quarantine_id, Status.UNKNOWN, detail="nothing in quarantine has this id")
         if kept["replayed_at"] is not None:
             return _already(quarantine_id)
-        said = self._read(kept["raw"])
-        if isinstance(said, Undeliverable):
-            return Result(quarantine_id, Status.LEFT, detail=f"{said.reason}: {said.detail}")
         # Under the delivery's own id, which is of the moment when it was received: it takes its place among the
         # messages, is compared with those of its time, and could not be stored twice.
-        return self._store_reply(Reply(quarantine_id, kept["received_at"], Origin.PUSH, kept["peer"], said))
+        said = self._read(dict(kept))
+        if isinstance(said, Undeliverable):
+            return Result(quarantine_id, Status.LEFT, detail=f"{said.reason}: {said.detail}")
+        return self._store_reply(said)
 
     def _store_reply(self, reply: Reply) -> Result:
         attempt = 1

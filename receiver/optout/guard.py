@@ -53,18 +53,26 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
 
     Raises GuardUnavailable where the register can't be asked: then nothing may be sent.
     """
-    verdict = Verdict()
     try:
         with store.reading() as connection:
-            for some in _batches(_once_each(phones)):
-                identities = {phone: phone_identity(phone, region) for phone in some}
-                # As it came too: it may have been no phone number to us when it said stop.
-                names = set(map(as_it_came, some)) | {identity for identity in identities.values() if identity}
-                register = optouts.suppressed(connection, names)
-                for phone, identity in identities.items():
-                    _judge(phone, identity, register, verdict)
+            return asked(connection, phones, region)
     except StoreError as failure:
         raise GuardUnavailable(f"the opt-out register can't be asked, so nobody may be texted: {failure}") from failure
+
+
+def asked(connection: Any, phones: Iterable[str], region: str = "CN") -> Verdict:
+    """As ``blocked``, inside the transaction of whoever sends: one that can't be asked fails as a whole.
+
+    A transaction that has locked the ledger (``store.ledger.Chain``) holds off every further stop until it ends.
+    """
+    verdict = Verdict()
+    for some in _batches(_once_each(phones)):
+        identities = {phone: phone_identity(phone, region) for phone in some}
+        # As it came too: it may have been no phone number to us when it said stop.
+        names = set(map(as_it_came, some)) | {identity for identity in identities.values() if identity}
+        register = optouts.suppressed(connection, names)
+        for phone, identity in identities.items():
+            _judge(phone, identity, register, verdict)
     return verdict
 
 

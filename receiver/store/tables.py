@@ -218,7 +218,9 @@ sends = Table(
     Column("actor", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("sender", String(8)),
+    # When the gateway is to send it, and whether the batches are kept here until shortly before.
     Column("at", UtcDateTime),
+    Column("is_held", Boolean, nullable=False),
     Column("is_long", Boolean, nullable=False),
 )
 
@@ -255,15 +257,18 @@ send_recipients = Table(
     Column("settled_by", Text),
     Column("settled_reason", Text),
     Index("ix_send_recipients_phone_send_id", "phone", "send_id"),
+    # A batch's recipients; and how many of a send are in which state, from the index alone.
+    Index("ix_send_recipients_send_id_batch_state", "send_id", "batch", "state"),
     Index("ix_send_recipients_in_doubt", "send_id", sqlite_where=_IS_IN_DOUBT, postgresql_where=_IS_IN_DOUBT),
     CheckConstraint("state in ('queued', 'accepted', 'refused', 'blocked', 'in_doubt', 'cancelled')", name="state"),
 )
 
-# Work that any number of workers share: whose turn it is, and how it went.
+# Work that any number of workers share: whose turn it is, and how it went. Each change counts up ``turns``.
 tasks = Table(
     "tasks",
     metadata,
     Column("name", String(100), primary_key=True),
+    Column("turns", BigInteger, nullable=False),
     Column("holder", String(100)),
     Column("lease_until", UtcDateTime),
     Column("next_at", UtcDateTime, nullable=False),

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     SOURCE = "source-not-allowed"
     TOKEN = "wrong-token"
     STORAGE = "refused-by-database"
+    UNREADABLE = "unreadable-answer"
 
 
 @dataclass(frozen=True, slots=True)

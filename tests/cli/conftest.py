@@ -112,7 +112,12 @@ class Filled:
         return reply.id
 
     def kept(
-        self, query: bytes, *, reason: Reason | None = None, peer: str = "203.81.21.34", at: datetime | None = None
+        self,
+        query: bytes,
+        *,
+        reason: Reason | None = None,
+        peer: str | None = "203.81.21.34",
+        at: datetime | None = None,
     ) -> UUID:
         """Put a delivery into quarantine, for ``reason`` or for what is wrong with it."""
         if reason is not None:

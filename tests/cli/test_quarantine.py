@@ -105,6 +105,17 @@ def test_present_settings_decide(filled: Filled, run: Run, monkeypatch: pytest.M
     assert run("optouts", "check", "13800138000").status == 1
 
 
+def test_what_was_pulled_is_read_as_an_answer_again(filled: Filled, run: Run) -> None:
+    raw = b"id=9586&err=&src=13912345678&msg=100%25+1&dst=1069&time=202606031700"
+    kept = filled.kept(raw, reason=Reason.UNREADABLE, peer=None)
+    assert run("quarantine", "replay", kept).rows[0]["status"] == "replayed"
+    [message] = run("messages", "list").rows
+    assert (message["origin"], message["gateway_id"], message["text"]) == ("poll", "9586", "100%25+1")
+    assert message["sent_at"].startswith("2026-06-03T09:00:00")
+    left = filled.kept(b"<html>error</html>", reason=Reason.UNREADABLE, peer=None)
+    assert run("quarantine", "replay", left).rows[0]["detail"].startswith("unreadable-answer: ")
+
+
 def test_all_goes_oldest_first_and_flags_duplicates(filled: Filled, run: Run) -> None:
     kept = [str(filled.kept(SPOKEN, reason=Reason.METHOD)) for _ in range(3)]
     ran = run("quarantine", "replay", "--all")

@@ -1,7 +1,7 @@
 """Replay stores a kept delivery as the reply that it was: once, whole, and with its own time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -49,8 +49,11 @@ def again(store: Store) -> Replay:
     return Replay(store, _read, WINDOW)
 
 
-def _read(raw: bytes) -> Delivery | Undeliverable:
-    return parse(raw, Reading())
+def _read(kept: Mapping[str, Any]) -> Reply | Undeliverable:
+    said = parse(kept["raw"], Reading())
+    if isinstance(said, Undeliverable):
+        return said
+    return Reply(kept["id"], kept["received_at"], Origin.PUSH, kept["peer"], said)
 
 
 def _keep(store: Store, raw: bytes, at: datetime = LONG_AGO) -> UUID:
@@ -97,7 +100,7 @@ def test_an_unsubscribe_is_in_force_since_it_came(store: Store, again: Replay) -
 @pytest.mark.parametrize(("seconds", "flagged"), [(60, True), (-60, True), (180, False), (-180, False)])
 def test_a_duplicate_is_one_of_its_own_time(seconds: int, flagged: bool, store: Store, again: Replay) -> None:
     kept = _keep(store, SPOKEN)
-    said = _read(SPOKEN)
+    said = parse(SPOKEN, Reading())
     assert isinstance(said, Delivery)
     moment = LONG_AGO + timedelta(seconds=seconds)
     other = Reply(earliest_id(moment), moment, Origin.PUSH, None, said)
@@ -121,9 +124,9 @@ def test_two_at_once_store_one(store: Store) -> None:
     together = threading.Barrier(4)
     results: list[Status] = []
 
-    def read(raw: bytes) -> Delivery | Undeliverable:
+    def read(kept: Mapping[str, Any]) -> Reply | Undeliverable:
         together.wait(timeout=20)  # all have seen it unclaimed
-        return _read(raw)
+        return _read(kept)
 
     def work() -> None:
         results.append(Replay(store, read, WINDOW).one(kept).status)

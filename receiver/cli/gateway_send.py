@@ -1,0 +1,188 @@
+"""``receiver gateway send``: one text to many phones, to nobody who said stop, and to nobody twice."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from uuid import UUID
+
+import click
+
+from receiver.config import Settings
+from receiver.gateway import Gateway, GatewayError
+from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, cancel
+from receiver.gateway.settings import gateway_of
+from receiver.store.errors import StoreError
+from receiver.store.store import Store
+
+from . import gateway_outcome
+from .acts import sender_option, watched
+from .database import opened, settings
+from .gateway_plan import show_plan
+from .gateway_recipients import phones, text_of
+from .options import Moment, reveal_option
+from .output import Format, format_option, hint
+
+_NOT_RECALLED = (
+    "Note: the gateway keeps this send until its time. Who says stop before then can't be taken out of it there; "
+    "with --hold it is kept here, and the register is asked five minutes before."
+)
+
+
+class Down(click.ClickException):
+    """A part that sending needs is down."""
+
+    exit_code = 3
+
+
+@click.command("send")
+@click.option("--text", help="What to send.")
+@click.option("--text-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file that has it.")
+@click.option("--to", multiple=True, metavar="PHONE", help="A phone, written in any way; may be given again.")
+@click.option("--to-file", metavar="FILE|-", help="Phones, one a line or the first column of CSV; - is standard input.")
+@click.option("--at", type=Moment(), help="When the gateway shall send it (China time unless it says).")
+@click.option("--hold", is_flag=True, help="Keep it here until 5 minutes before --at; needs a worker then.")
+@click.option("--sender", metavar="DIGITS", help="Extension digits behind the service number, at most 8.")
+@click.option("--base", metavar="NUMBER", help="The service number: the whole is checked to have at most 16 digits.")
+@click.option("--long", is_flag=True, help="A long SMS, up to 240 characters, to mobiles only.")
+@click.option("--check", is_flag=True, help="Ask the gateway first whether the text is allowed.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show batches, characters, cost and who is blocked; send and keep nothing."
+)
+@click.option("--queue", is_flag=True, help="Leave the sending to the worker.")
+@click.option("--skip-invalid", is_flag=True, help="Send to the others though some phones can't be sent to.")
+@sender_option
+@reveal_option
+@format_option
+def send(
+    text: str | None,
+    text_file: Path | None,
+    to: tuple[str, ...],
+    to_file: str | None,
+    at: datetime | None,
+    hold: bool,
+    sender: str | None,
+    base: str | None,
+    long: bool,
+    check: bool,
+    dry_run: bool,
+    queue: bool,
+    skip_invalid: bool,
+    actor: str,
+    reveal: bool,
+    chosen_format: Format,
+) -> None:
+    """Send a text, guarded: who is opted out is left out, with an event in the ledger.
+
+    Each person gets it once, however often and in whatever form the number is given. A text has at most 60 characters,
+    40 where a number with an area code (PHS) is among them, 240 with --long; an emoji counts as two. Nothing is cut.
+
+    An answer that is lost leaves its batch in doubt: it is never sent again by itself. See "receiver gateway sends".
+    Ctrl-C waits for the call that is under way, and cancels the rest. After a crash the rest stays queued.
+
+    \b
+    Exit status: 0 all accepted (or queued, with --queue or --hold), 1 somebody was refused, blocked, or is in doubt,
+    2 wrong usage, 3 the gateway or the database is down.
+
+    \b
+    Examples:
+      receiver gateway send --text "明天停水" --to 13900000001 --to "+86 139-0000-0002"
+      receiver gateway send --text-file notice.txt --to-file customers.csv --dry-run
+      cut -f2 list.tsv | receiver gateway send --text "Hello" --to-file - --at 2026-06-03T17:00 --hold
+    """
+    chosen = settings()
+    request = SendRequest(
+        phones(to, to_file), text_of(text, text_file), at, hold, sender, base, long=long, skip_invalid=skip_invalid
+    )
+    later = queue or hold
+    gateway = None if dry_run or (later and not check) else gateway_of(chosen)
+    with opened(chosen) as store, _explained():
+        sending = Sending(store, chosen.default_region, charset=chosen.gateway_charset)
+        if dry_run:
+            show_plan(sending.plan(request), chosen_format, reveal=reveal)
+            return
+        if check and gateway is not None:
+            sending.plan(request)  # what breaks a rule is not worth asking about
+            _check(gateway, request.text)
+        enqueued = sending.enqueue(request, actor)
+        hint(f"This send is {enqueued.send_id}")
+        _tell_of(enqueued.plan, at_gateway=at is not None and not hold)
+        if gateway is None or later:
+            gateway_outcome.ended(
+                gateway_outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal), waiting_is_done=True
+            )
+        else:
+            dispatch(store, chosen, gateway, enqueued.send_id, actor, chosen_format, reveal=reveal)
+
+
+def dispatch(
+    store: Store,
+    chosen: Settings,
+    gateway: Gateway,
+    send_id: UUID,
+    actor: str,
+    chosen_format: Format,
+    *,
+    reveal: bool,
+) -> None:
+    """Send what is queued of a send, here and now, and print what became of it. Raises Exit(1), Down."""
+    dispatcher = Dispatcher(store, gateway, region=chosen.default_region)
+    goes_on = f'Go on with "receiver gateway sends resume {send_id}"; a worker does so too'
+    try:
+        with watched("sending") as progress, _interruptible() as interrupted:
+            failure: GatewayError | None = dispatcher.run_send(send_id, progress, stopped=interrupted)
+        if interrupted():
+            cancel(store, send_id, actor=actor, reason="interrupted")
+        counted = gateway_outcome.report(store, send_id, chosen_format, reveal=reveal)
+    except StoreError as error:
+        raise Down(
+            f"the database can't be used, so nobody more is texted: {error}. What is queued stays queued. {goes_on}"
+        ) from error
+    if failure is not None:
+        raise Down(f"{failure}. What was not sent stays queued. {goes_on}")
+    gateway_outcome.ended(counted)
+
+
+def _check(gateway: Gateway, text: str) -> None:
+    verdict = gateway.check_content(text)
+    if not verdict.allowed:
+        raise click.ClickException(
+            f"the gateway forbids this text ({verdict.code}: {verdict.reason}): nothing was sent, write it otherwise"
+        )
+
+
+def _tell_of(plan: Plan, *, at_gateway: bool) -> None:
+    if plan.recipients.invalid:
+        click.echo(f"Left out: {len(plan.recipients.invalid):,} that can't be sent to.", err=True)
+    if at_gateway:
+        click.echo(_NOT_RECALLED, err=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C ends the sending after the call that is under way; a second one ends it amid the call."""
+    asked = False
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        click.echo("Stopping after the call that is under way; the rest is cancelled.", err=True)
+
+    before: Any = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Inadmissible as wrong:
+        raise click.UsageError(str(wrong)) from wrong

@@ -1,0 +1,26 @@
+"""Guarded sending: nobody who said stop is texted, nobody twice, and what became of each is known or in doubt."""
+
+from .dispatch import Dispatcher
+from .enqueue import Enqueued, Sending
+from .expire import expire
+from .recipients import Invalid, Recipient
+from .request import InvalidPhones, Plan, SendRequest
+from .rules import Inadmissible
+from .settle import Found, NoSuchSend, cancel, settle
+
+__all__ = [
+    "Dispatcher",
+    "Enqueued",
+    "Found",
+    "Inadmissible",
+    "Invalid",
+    "InvalidPhones",
+    "NoSuchSend",
+    "Plan",
+    "Recipient",
+    "SendRequest",
+    "Sending",
+    "cancel",
+    "expire",
+    "settle",
+]

@@ -1,0 +1,222 @@
+"""From a queued batch to the gateway's answer: claimed, guarded once more, called once, recorded; never sent twice.
+
+A batch is claimed in one transaction, which holds the ledger's lock while it asks the guard: a stop that was answered
+before this commit is seen, one that is answered after it came later than the send began. Then comes the one call. A
+claim without a recorded answer is in doubt once its lease has run out, whoever finds it: nobody sends it again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from receiver.gateway.client import Concern, Gateway, GatewayError, InDoubt, NotSent, Refusal, Unsendable
+from receiver.store import send_batches, send_endings
+from receiver.store.errors import StoreError
+from receiver.store.send_batches import Claimed
+from receiver.store.sends import State, Transaction
+from receiver.store.store import Store
+
+from .answer import Fate, fates, storable, storable_code
+from .claim import claimed
+from .expire import DIED, expire
+from .recipients import wire_form
+from .retrying import written
+from .rules import Clock, is_ahead, now
+
+_log = logging.getLogger(__name__)
+
+# A call may start so long after the guard was asked; a process that was frozen for longer asks again.
+START_WITHIN = timedelta(seconds=5)
+# Past the time that a call takes at most: for recording what was answered, while the database is away for a moment.
+_LEASE_MARGIN = timedelta(seconds=60)
+_RECORD_WITHIN, _RECORD_EVERY = timedelta(seconds=30), timedelta(seconds=1)
+# A turn of ``run_once`` starts no further call after this.
+_TURN = timedelta(seconds=10)
+# Batches in doubt one after the other, after which a send is not gone on with.
+_MOST_IN_DOUBT = 3
+_WAIT_FOR_OTHERS = timedelta(seconds=0.5)
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
+
+_FROZEN = "not sent: the process was held up after it had asked the guard"
+_TOO_LATE = "not sent: its time had come before it could be handed to the gateway, which would have sent it at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One batch that was dealt with, and the error that its call ended with."""
+
+    error: GatewayError | None = None
+
+
+class Dispatcher:
+    """Sends what is queued. Any number of them, in any number of processes, may share a database."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        *,
+        region: str,
+        clock: Clock = now,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store, self._gateway, self._region = store, gateway, region
+        # A call may be two requests: by POST, and where that was not even read by GET.
+        self._timeout = timedelta(seconds=2 * gateway.timeout)
+        self._clock, self._monotonic, self._sleep = clock, monotonic, sleep
+
+    def run_once(self, *, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Put in doubt what others have left, then send what is due, for about ten seconds; how many batches.
+
+        Raises the GatewayError of a batch after which the next ones would most likely fare alike: not sent, in doubt,
+        or refused for the account's sake; it is recorded by then. Raises StoreError: nothing is sent then.
+        """
+        with self._store.reading() as connection:
+            # No write transaction where there is nothing to do: on SQLite that would hold up replies.
+            if not send_batches.due(connection, self._clock()):
+                return 0
+        handled = expire(self._store, clock=self._clock)
+        ends = self._monotonic() + _TURN.total_seconds()
+        while not stopped() and self._monotonic() < ends and (turn := self.turn()) is not None:
+            handled += 1
+            if turn.error is not None and stops(turn.error):
+                raise turn.error
+        return handled
+
+    def run_send(
+        self,
+        send_id: UUID,
+        progress: Callable[[int, int], None] = lambda _done, _of: None,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> GatewayError | None:
+        """Send all batches of one send that are due, and wait for those that others send, as long as a call takes.
+
+        ``progress`` gets how many recipients are dealt with, of how many; ``stopped`` is asked before each batch.
+        The error for which it was given up early, the rest being queued still: nothing could be sent, or three
+        batches one after the other are in doubt. Raises StoreError: nothing more is sent then.
+        """
+        doubtful, waited = 0, timedelta(0)
+        while not stopped():
+            self._tell(send_id, progress)
+            turn = self.turn(send_id)
+            if turn is None:
+                expire(self._store, clock=self._clock)
+                if waited > self._timeout or not self._unfinished(send_id):
+                    return None
+                self._sleep(_WAIT_FOR_OTHERS.total_seconds())
+                waited += _WAIT_FOR_OTHERS
+                continue
+            doubtful = doubtful + 1 if isinstance(turn.error, InDoubt) else 0
+            if isinstance(turn.error, NotSent) or doubtful == _MOST_IN_DOUBT:
+                return turn.error
+        return None
+
+    def turn(self, send_id: UUID | None = None) -> Turn | None:
+        """Send the next batch that is due, of one send or of all; None where there is none. Raises StoreError."""
+        began = self._monotonic(), self._clock()
+        lease = self._timeout + _LEASE_MARGIN
+        batch = written(
+            self._store,
+            lambda connection: claimed(connection, moment=began[1], lease=lease, region=self._region, send_id=send_id),
+        )
+        if batch is None:
+            return None
+        if not batch.phones:
+            return Turn()
+        if self._monotonic() - began[0] > START_WITHIN.total_seconds() or self._clock() - began[1] > START_WITHIN:
+            # Both clocks: one stands still while the machine sleeps, the other may be set.
+            _log.warning("send %s: batch %d was held up before its call, and goes back", batch.send_id, batch.number)
+            self._give_back(batch, _FROZEN, attempts=batch.attempts, wait=None)
+            return Turn()
+        return self._send(batch)
+
+    def _send(self, batch: Claimed) -> Turn:
+        moment = self._clock()
+        asked = [identity for identity, _ in batch.phones]
+        error: GatewayError | None = None
+        try:
+            if batch.at is not None and not is_ahead(batch.at, moment):
+                raise Unsendable(_TOO_LATE)
+            wires = [wire for identity in asked if (wire := wire_form(identity)) is not None]
+            answer = self._gateway.send(wires, batch.text, at=batch.at, sender=batch.sender, long=batch.is_long)
+            found = fates(asked, answer)
+        except NotSent as failure:
+            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(batch.attempts, 10))
+            self._give_back(batch, str(failure), attempts=batch.attempts + 1, wait=wait)
+            return Turn(failure)
+        except Refusal as refusal:
+            error, found = refusal, dict.fromkeys(asked, Fate(State.REFUSED, refusal.code, refusal.message or None))
+        except Unsendable as wrong:
+            error, found = wrong, dict.fromkeys(asked, Fate(State.REFUSED, None, str(wrong)))
+        except GatewayError as failure:
+            error, found = failure, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, str(failure)))
+        except BaseException:
+            # Somebody ends this process amid the call: the text may be on its way.
+            self._record(batch, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, DIED)), None)
+            raise
+        self._record(batch, found, error)
+        return Turn(error)
+
+    def _record(self, batch: Claimed, found: dict[str, Fate], error: GatewayError | None) -> None:
+        code = storable_code(error.code) if isinstance(error, Refusal) else None
+        detail = None if error is None else storable(str(error))
+        phones_of: dict[Fate, list[str]] = {}
+        for phone, fate in found.items():
+            phones_of.setdefault(fate, []).append(phone)
+
+        def record(connection: Transaction) -> bool:
+            groups = [(phones, fate.values()) for fate, phones in phones_of.items()]
+            known = send_batches.answered(connection, batch, groups, now=self._clock(), code=code, detail=detail)
+            if isinstance(error, Refusal) and error.meaning.concerns is Concern.ACCOUNT:
+                # The rest would fail alike, and a wrong password that is tried again may lock the account.
+                send_endings.refuse_queued(connection, batch.send_id, error.code, f"not tried: {detail}", self._clock())
+            return known
+
+        if not self._persistently(record):
+            _log.warning("send %s: batch %d was settled before its answer came", batch.send_id, batch.number)
+        summary = {str(fate.state): len(phones) for fate, phones in phones_of.items()}
+        _log.info("send %s: batch %d: %s", batch.send_id, batch.number, summary)
+
+    def _persistently(self, record: Callable[[Transaction], bool]) -> bool:
+        """Record an answer though the database is away for a while: without it the batch ends in doubt."""
+        ends = self._monotonic() + _RECORD_WITHIN.total_seconds()
+        while True:
+            try:
+                return written(self._store, record)
+            except StoreError as failure:
+                if self._monotonic() >= ends:
+                    _log.error("a batch's answer can't be recorded, it will be in doubt: %s", failure)
+                    raise
+            self._sleep(_RECORD_EVERY.total_seconds())
+
+    def _give_back(self, batch: Claimed, detail: str, *, attempts: int, wait: timedelta | None) -> None:
+        moment = self._clock()
+        not_before = None if wait is None else moment + wait
+
+        def give_back(connection: Transaction) -> bool:
+            send_batches.give_back(
+                connection, batch, now=moment, not_before=not_before, attempts=attempts, detail=detail
+            )
+            return True
+
+        self._persistently(give_back)
+
+    def _unfinished(self, send_id: UUID) -> bool:
+        with self._store.reading() as connection:
+            return send_batches.unfinished(connection, self._clock(), send_id)
+
+    def _tell(self, send_id: UUID, progress: Callable[[int, int], None]) -> None:
+        with self._store.reading() as connection:
+            progress(*send_batches.dealt_with(connection, send_id))
+
+
+def stops(error: GatewayError) -> bool:
+    """Whether the next batch would most likely fare as badly: then it is better not tried now."""
+    if isinstance(error, Refusal):
+        return error.meaning.concerns is Concern.ACCOUNT
+    return isinstance(error, NotSent | InDoubt)

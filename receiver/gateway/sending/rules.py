@@ -1,0 +1,114 @@
+"""What the gateway allows of a send (protocol.md §2), checked before anything is stored: nothing is cut silently."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+# Characters that the gateway does not cut off; long SMS (txt=ccdx) go to mobiles.
+SHORT, SHORT_PHS, LONG = 60, 40, 240
+# A long text arrives in parts of 67 characters, the six bytes that join them taken off 140.
+_PART = 67
+_LONGEST_SENDER, _LONGEST_NUMBER = 8, 16
+_LEAST_AHEAD, _MOST_AHEAD = timedelta(minutes=1), timedelta(days=366)
+_MINUTE = timedelta(minutes=1)
+
+Clock = Callable[[], datetime]
+
+
+class Inadmissible(Exception):
+    """A send that can't be made so; the message says what is wrong and the way out. Nothing was stored or sent."""
+
+
+def now() -> datetime:
+    """This moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def characters(text: str) -> int:
+    """How long the gateway takes a text for: UTF-16 units, as classic ASP counts. An emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def check_text(text: str, *, any_phs: bool, long: bool, charset: str) -> None:
+    """Raise Inadmissible where the gateway would refuse or cut ``text``, or ``charset`` can't carry it."""
+    if not text.strip():
+        raise Inadmissible("the text is empty: write what shall be sent")
+    for char in text:
+        if (ord(char) < 0x20 and char not in "\t\r\n") or ord(char) == 0x7F:
+            raise Inadmissible(f"the text holds the control character U+{ord(char):04X}: take it out")
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError as wrong:
+        char = text[wrong.start]
+        shown = f"{char} (U+{ord(char):04X})" if char.isprintable() else f"U+{ord(char):04X}"
+        raise Inadmissible(f"the gateway's charset {charset} has no {shown}: write it otherwise") from None
+    _check_length(characters(text), any_phs=any_phs, long=long)
+
+
+def parts(count: int) -> int:
+    """How many SMS a text of ``count`` characters is to one phone; above 60 about so many."""
+    return 1 if count <= SHORT else -(-count // _PART)
+
+
+def check_sender(sender: str | None, base: str | None = None) -> None:
+    """Raise Inadmissible where the gateway would refuse the extension digits.
+
+    ``base`` is the service number that they extend, where it is known: the whole has fewer than 17 digits.
+    """
+    for name, digits in (("--sender", sender), ("--base", base)):
+        if digits is not None and not (digits.isascii() and digits.isdigit()):
+            raise Inadmissible(f"{name} takes digits only, like 01")
+    if sender is not None and len(sender) > _LONGEST_SENDER:
+        raise Inadmissible(f"--sender has {len(sender)} digits: the gateway takes at most {_LONGEST_SENDER}")
+    whole = len(sender or "") + len(base or "")
+    if base is not None and whole > _LONGEST_NUMBER:
+        raise Inadmissible(
+            f"the service number would have {whole} digits: the gateway takes at most {_LONGEST_NUMBER}, "
+            f"so --sender may have {max(0, _LONGEST_NUMBER - len(base))}"
+        )
+
+
+def gateway_minute(at: datetime, moment: datetime) -> datetime:
+    """The minute for which the gateway is asked to keep a send: ``at`` rounded up. Raises Inadmissible.
+
+    What is past, malformed or without a zone it would send at once.
+    """
+    if at.tzinfo is None:
+        raise Inadmissible("the time names no zone: write it like 2026-06-03T17:00+08:00")
+    minute = at.astimezone(UTC).replace(second=0, microsecond=0)
+    if minute < at:
+        minute += _MINUTE
+    if not is_ahead(minute, moment):
+        raise Inadmissible(
+            f"{at.isoformat(timespec='minutes')} is past or less than a minute ahead, and the gateway would send at "
+            "once: choose a later time, or leave --at away"
+        )
+    if minute - moment > _MOST_AHEAD:
+        raise Inadmissible(f"{at.isoformat(timespec='minutes')} is more than a year ahead: choose an earlier time")
+    return minute
+
+
+def is_ahead(minute: datetime, moment: datetime) -> bool:
+    """Whether the gateway would still keep a send for ``minute``, and not send it at once."""
+    return minute - moment >= _LEAST_AHEAD
+
+
+def _check_length(count: int, *, any_phs: bool, long: bool) -> None:
+    if long and any_phs:
+        # That long SMS reach PHS is nowhere said, and what does not fit would be cut off there.
+        raise Inadmissible(
+            "long SMS go to mobiles only, and there are numbers with an area code (PHS) among the recipients: "
+            f"send to those apart, in at most {SHORT_PHS} characters"
+        )
+    allowed = LONG if long else SHORT_PHS if any_phs else SHORT
+    if count <= allowed:
+        return
+    why = " with PHS numbers among the recipients" if any_phs else " in a long SMS" if long else ""
+    way_out = "shorten it"
+    if not long and count <= LONG:
+        if not any_phs:
+            way_out += ", or send it as a long SMS with --long"
+        elif count <= SHORT:
+            way_out += ", or send to the PHS numbers apart: mobiles take it as it is"
+        else:
+            way_out += ", or send to the PHS numbers apart: mobiles take it with --long"
+    raise Inadmissible(f"the text has {count} characters, and at most {allowed} are allowed{why}: {way_out}")

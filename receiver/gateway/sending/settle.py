@@ -1,0 +1,74 @@
+"""What a person decides about a send: that what is in doubt was sent or not, and that what is queued is not to be."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from uuid import UUID
+
+from receiver.store import send_endings, sends
+from receiver.store.sends import State
+from receiver.store.store import Store
+from receiver.vocabulary import phone_identity
+
+from .retrying import written
+from .rules import Clock, Inadmissible, now
+
+
+class Found(StrEnum):
+    """What somebody found out about a text in doubt."""
+
+    SENT = "sent"
+    NOT_SENT = "not-sent"
+
+
+class NoSuchSend(Exception):
+    """No send has this id."""
+
+
+def settle(
+    store: Store,
+    send_id: UUID,
+    found: Found,
+    *,
+    phones: Iterable[str] | None,
+    region: str,
+    actor: str,
+    reason: str,
+    clock: Clock = now,
+) -> int:
+    """Note that recipients in doubt, all of the send's or ``phones`` (written in any way), were texted or were not.
+
+    Nothing is sent by it. How many were settled. Raises NoSuchSend, Inadmissible, StoreError.
+    """
+    state = State.ACCEPTED if found is Found.SENT else State.REFUSED
+    wanted = None if phones is None else [_identity(phone, region) for phone in phones]
+    values = {
+        "state": state,
+        "detail": f"settled by hand as {found}",
+        "settled_at": clock(),
+        "settled_by": actor,
+        "settled_reason": reason,
+    }
+    _require(store, send_id)
+    return written(store, lambda connection: send_endings.settle(connection, send_id, wanted, values))
+
+
+def cancel(store: Store, send_id: UUID, *, actor: str, reason: str, clock: Clock = now) -> int:
+    """Take off the queue what is not yet with the gateway; how many people. Raises NoSuchSend, StoreError."""
+    _require(store, send_id)
+    return written(
+        store,
+        lambda connection: send_endings.cancel(connection, send_id, actor=actor, reason=reason, now=clock()),
+    )
+
+
+def _require(store: Store, send_id: UUID) -> None:
+    with store.reading() as connection:
+        if sends.get(connection, send_id) is None:
+            raise NoSuchSend(f'no send has the id {send_id}: see "receiver gateway sends list"')
+
+
+def _identity(phone: str, region: str) -> str:
+    identity = phone_identity(phone, region)
+    if identity is None:
+        raise Inadmissible("one of the phones is no phone number: write it like 13912345678 or +8613912345678")
+    return identity

@@ -1,0 +1,150 @@
+"""Sends as they were asked for: stored with all their recipients, listed, and counted by what became of those."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, insert, select
+
+from receiver.vocabulary import earliest_id
+
+from .tables import send_batches, send_recipients, sends
+
+# What a transaction is to those who pass it on and speak no SQL.
+Transaction: TypeAlias = Connection
+
+# As store.ranges: an id is made when its row is, give or take a clock that is set back.
+_SLACK = timedelta(days=1)
+
+
+class State(StrEnum):
+    """What became of a recipient. ``SENDING`` is a queued one whose batch is with the gateway now."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    IN_DOUBT = "in_doubt"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sends: those that meet every condition given."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    in_doubt: bool = False
+
+
+def add(
+    connection: Connection,
+    send: Mapping[str, Any],
+    recipients: Sequence[Mapping[str, Any]],
+    *,
+    batches: int,
+    not_before: datetime,
+) -> None:
+    """Store a send: its row, its recipients' rows, and so many queued batches, numbered from 1."""
+    connection.execute(insert(sends), send)
+    if batches:
+        queued = {"send_id": send["id"], "state": State.QUEUED, "not_before": not_before, "attempts": 0}
+        connection.execute(insert(send_batches), [{**queued, "number": number} for number in range(1, batches + 1)])
+    if recipients:
+        connection.execute(insert(send_recipients), [{**row, "send_id": send["id"]} for row in recipients])
+
+
+def get(connection: Connection, send_id: UUID) -> RowMapping | None:
+    """One send."""
+    return connection.execute(select(sends).where(sends.c.id == send_id)).mappings().one_or_none()
+
+
+def page(connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int) -> Sequence[RowMapping]:
+    """The newest ``limit`` sends, or the newest of those older than ``after``."""
+    statement = select(sends).where(*_conditions(chosen)).order_by(sends.c.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(sends.c.id < after)
+    return connection.execute(statement).mappings().all()
+
+
+# A recipient's state as people see it: whose batch is being sent is not waiting any more.
+_state = case(
+    (and_(send_recipients.c.state == State.QUEUED, send_batches.c.state == State.SENDING), State.SENDING.value),
+    else_=send_recipients.c.state,
+)
+_with_batches = send_recipients.outerjoin(
+    send_batches,
+    and_(send_batches.c.send_id == send_recipients.c.send_id, send_batches.c.number == send_recipients.c.batch),
+)
+
+
+def counts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many recipients of each of these sends are in which state."""
+    state = _state.label("state")
+    statement = (
+        select(send_recipients.c.send_id, state, func.count().label("people"))
+        .select_from(_with_batches)
+        .where(send_recipients.c.send_id.in_(ids))
+        .group_by(send_recipients.c.send_id, state)
+    )
+    found: dict[UUID, dict[str, int]] = {send_id: {} for send_id in ids}
+    for row in connection.execute(statement):
+        found[row.send_id][row.state] = row.people
+    return found
+
+
+def outcomes(connection: Connection, send_id: UUID) -> Sequence[RowMapping]:
+    """How many recipients of a send are in which ``state``, with which ``code``: ``people``, most frequent first."""
+    state = _state.label("state")
+    people = func.count().label("people")
+    statement = (
+        select(state, send_recipients.c.code, people)
+        .select_from(_with_batches)
+        .where(send_recipients.c.send_id == send_id)
+        .group_by(state, send_recipients.c.code)
+        .order_by(people.desc(), state, send_recipients.c.code)
+    )
+    return connection.execute(statement).mappings().all()
+
+
+def recipients(
+    connection: Connection,
+    send_id: UUID,
+    *,
+    state: State | None = None,
+    unreached: bool = False,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """The first ``limit`` recipients of a send by phone, or the first of those behind ``after``.
+
+    ``unreached`` are those who were not accepted and don't wait any more.
+    """
+    statement = (
+        select(*[column for column in send_recipients.c if column.name != "state"], _state.label("state"))
+        .select_from(_with_batches)
+        .where(send_recipients.c.send_id == send_id)
+        .order_by(send_recipients.c.phone)
+        .limit(limit)
+    )
+    if state is not None:
+        statement = statement.where(_state == state)
+    if unreached:
+        statement = statement.where(send_recipients.c.state.not_in([State.ACCEPTED, State.QUEUED]))
+    if after is not None:
+        statement = statement.where(send_recipients.c.phone > after)
+    return connection.execute(statement).mappings().all()
+
+
+def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
+    if chosen.since is not None:
+        yield sends.c.id >= earliest_id(chosen.since - _SLACK)
+        yield sends.c.created_at >= chosen.since
+    if chosen.until is not None:
+        yield sends.c.created_at < chosen.until
+    if chosen.in_doubt:
+        yield sends.c.id.in_(select(send_recipients.c.send_id).where(send_recipients.c.state == State.IN_DOUBT))

@@ -1,0 +1,36 @@
+"""What may be told of a failure: its kind and its words, where these are ours, and never a phone or a text."""
+
+import re
+import traceback
+from pathlib import Path
+
+from receiver.config import ConfigurationError
+from receiver.gateway.client import GatewayError
+from receiver.gateway.polling import PollingError
+from receiver.store.errors import StoreError
+
+from .lease import LeaseLost
+
+# Their words are made by us, or of an operating system or driver that knows of no reply.
+_SPOKEN = (ConfigurationError, GatewayError, LeaseLost, OSError, PollingError, StoreError)
+_HOME = Path(__file__).parents[2]
+_NUMBER = re.compile(r"\+?[0-9](?:[ -]?[0-9]){6,}")
+_LONGEST = 300
+
+
+def described(error: BaseException) -> str:
+    """One line for logs and people. Of an error that may quote what it failed at, only where it arose."""
+    kind = type(error).__name__
+    if isinstance(error, _SPOKEN):
+        first_line = str(error).strip().partition("\n")[0]
+        return f"{kind}: {_NUMBER.sub('…', first_line)}"[:_LONGEST]
+    return f"{kind} in {_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    ours = "?"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(_HOME / "receiver"):
+            ours = f"{path.relative_to(_HOME)}:{frame.lineno}"
+    return ours

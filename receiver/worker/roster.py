@@ -1,0 +1,122 @@
+"""What a worker does, by the settings: which tasks and chores there are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from receiver.config import Settings
+from receiver.gateway.client import Refusal
+from receiver.gateway.polling import APART, Drain, Poller, Spool, lease_seconds, task_name
+from receiver.gateway.sending import Dispatcher
+from receiver.gateway.settings import gateway_of
+from receiver.intake import Intake
+from receiver.store import send_batches
+from receiver.store.store import Store
+from receiver.vocabulary import Reading, keyword_set
+
+from .lease import Lease
+from .task import Chore, Ran, Task, Wait
+
+SEND = "send"
+_DRAIN_EVERY = 10.0
+# Seconds between looks for something to send. SQLite is one machine's: it need not be asked more often.
+_LOOK_EVERY, _LOOK_EVERY_SQLITE = 1.0, 2.0
+# Seconds after which the sender runs though nothing is queued, so that people see that it does.
+_SEND_AT_LEAST = 60.0
+# Seconds that it may take besides one call (by POST, then by GET): its turn, and how long it tries to record an answer.
+_SEND_LEASE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What tasks are made of."""
+
+    settings: Settings
+    store: Store
+    intake: Intake
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store) -> "Parts":
+        """The parts for one process. ``store`` is the caller's to close, and ``intake`` before it."""
+        intake = Intake(
+            store,
+            duplicate_window=timedelta(seconds=settings.duplicate_window),
+            timeout=settings.ack_timeout,
+            max_waiting=settings.max_waiting,
+        )
+        return cls(settings, store, intake)
+
+    def spool(self) -> Spool:
+        return Spool(self.settings.data_dir)
+
+    def drain(self) -> Drain:
+        """What empties this machine's spool."""
+        chosen = self.settings
+        reading = Reading(chosen.charset, chosen.default_region, keyword_set(chosen.unsubscribe_keywords))
+        return Drain(self.spool(), self.intake, self.store, reading)
+
+    def poller(self) -> Poller:
+        """What pulls the replies of the account. Raises ConfigurationError where there is none."""
+        gateway, account = gateway_of(self.settings), self.settings.gateway_name or ""
+        return Poller(gateway, self.spool(), self.drain(), account=account, charset=self.settings.gateway_charset)
+
+
+def task_names(settings: Settings) -> list[str]:
+    """The tasks that a worker with these settings runs."""
+    names = [task_name(settings.gateway_name or "")] if settings.poll else []
+    return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
+
+
+def tasks(parts: Parts) -> list[Task]:
+    """Those tasks themselves."""
+    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send}
+    return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
+
+
+def chores(parts: Parts) -> list[Chore]:
+    """What each worker does for its own machine: a spool is emptied where it is, whoever filled it."""
+    drain = parts.drain()
+    return [Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain))]
+
+
+def _poll(parts: Parts) -> Task:
+    poller = parts.poller()
+
+    def run(lease: Lease, wait: Wait) -> Ran:
+        poller.run(lease, wait)
+        return Ran(APART, poller.told)
+
+    settings = parts.settings
+    return Task(
+        task_name(settings.gateway_name or ""),
+        lease_seconds(settings.gateway_timeout),
+        run,
+        retry_after=APART,
+        hopeless=(Refusal,),
+    )
+
+
+def _send(parts: Parts) -> Task:
+    settings, store = parts.settings, parts.store
+    dispatcher = Dispatcher(store, gateway_of(settings), region=settings.default_region)
+
+    def run(_lease: Lease, wait: Wait) -> Ran:
+        handled = dispatcher.run_once(stopped=lambda: wait(0))
+        return Ran(0.0 if handled else _SEND_AT_LEAST, f"{handled} batches" if handled else "nothing to send")
+
+    def has_work() -> bool:
+        with store.reading() as connection:
+            return send_batches.due(connection, datetime.now(UTC))
+
+    return Task(
+        SEND,
+        2 * settings.gateway_timeout + _SEND_LEASE,
+        run,
+        look_every=_LOOK_EVERY_SQLITE if settings.url.startswith("sqlite") else _LOOK_EVERY,
+        hopeless=(Refusal,),
+        has_work=has_work,
+    )
+
+
+def _drained(drain: Drain) -> None:
+    drain.run()

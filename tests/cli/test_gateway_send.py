@@ -1,0 +1,342 @@
+"""``receiver gateway send``: who was reached, who was not and why, and an exit status that says which."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from receiver.gateway.simulator.gateway import Account, Fault, Kind, Page, Rules, SimulatedGateway
+from receiver.store import send_batches, tables
+from tests.cli.conftest import Filled, Ran, Run, on_terminal
+from tests.intake.replies import rows, verified_ledger
+from tests.serving import free_port
+
+TEXT = "明天停水"
+SENDING = frozenset([Page.SEND])
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedGateway]:
+    with SimulatedGateway(
+        [Account("demo", "demo123", balance=100_000)], rules=Rules(forbidden_words=("彩票",))
+    ) as gateway:
+        at(gateway.url, monkeypatch)
+        yield gateway
+
+
+def at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_GATEWAY_URL", url)
+    monkeypatch.setenv("RECEIVER_GATEWAY_NAME", "demo")
+    monkeypatch.setenv("RECEIVER_GATEWAY_PASSWORD", "demo123")
+    monkeypatch.setenv("RECEIVER_GATEWAY_TIMEOUT", "2")
+
+
+def outcomes(ran: Ran) -> dict[str, int]:
+    return {row["status"]: row["people"] for row in ran.rows if row["kind"] == "outcome"}
+
+
+def to(*phones: str) -> list[str]:
+    return [word for phone in phones for word in ("--to", phone)]
+
+
+def test_every_written_form_of_a_phone_gets_it_once(filled: Filled, run: Run, gateway: SimulatedGateway) -> None:
+    ran = run("gateway", "send", "--text", TEXT, *to("+86 139-0000-0001", "13900000001", "008613900000001"))
+    assert (ran.status, ran.err) == (0, "")
+    assert outcomes(ran) == {"accepted": 1}
+    assert [(sent.phone, sent.text) for sent in gateway.sent] == [("13900000001", TEXT)]
+
+
+def test_who_is_opted_out_is_named_with_the_reason_and_not_texted(
+    filled: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    filled.reply(b"src=13900000002&dst=1069&msg=0000")
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001", "139 0000 0002"), "--actor", "Li Na")
+    assert ran.status == 1
+    assert outcomes(ran) == {"accepted": 1, "blocked": 1}
+    (blocked,) = [row for row in ran.rows if row["kind"] == "recipient"]
+    assert (blocked["phone"], blocked["status"]) == ("+86139****0002", "blocked")
+    assert "opted out since" in blocked["detail"]
+    assert [sent.phone for sent in gateway.sent] == ["13900000001"]
+    event = verified_ledger(filled.store)[-1]
+    assert (event.type, event.actor, event.phone) == ("send_blocked", "Li Na", "+8613900000002")
+
+
+def test_a_refusal_is_told_in_both_languages(sqlite: Filled, run: Run, gateway: SimulatedGateway) -> None:
+    ran = run("gateway", "send", "--text", "买彩票", *to("13900000001"))
+    assert ran.status == 1
+    outcome, person = ran.rows
+    assert (outcome["status"], outcome["code"], outcome["people"]) == ("refused", 6005, 1)
+    assert "forbidden" in outcome["meaning"]
+    assert any("\u4e00" <= char <= "\u9fff" for char in outcome["meaning_zh"])
+    assert (person["phone"], person["code"]) == ("+86139****0001", 6005)
+    shown = on_terminal(["gateway", "send", "--text", "买彩票", *to("13900000001")])
+    assert shown.status == 1
+    assert "6005" in shown.out
+    assert outcome["meaning_zh"] in shown.out
+
+
+def test_a_lost_answer_is_shown_as_in_doubt_until_somebody_settles_it(
+    filled: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    gateway.faults = [Fault(Kind.RESET, at=0, times=1, pages=SENDING)]
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001", "13900000002"))
+    assert ran.status == 1
+    assert outcomes(ran) == {"in_doubt": 2}
+    (listed,) = run("gateway", "sends", "list", "--in-doubt").rows
+    assert (listed["in_doubt"], listed["accepted"]) == (2, 0)
+    send_id = listed["id"]
+    assert run("gateway", "sends", "resume", send_id).status == 1
+    assert len(gateway.sent) == 2
+
+    why = ("--reason", "the operator has them", "--actor", "Li Na")
+    assert run("gateway", "sends", "settle", send_id, "--as", "sent", "--phone", "139-0000-0001", *why).status == 0
+    assert run("gateway", "sends", "settle", send_id, "--as", "not-sent", *why).status == 0
+    again = run("gateway", "sends", "settle", send_id, "--as", "sent", *why)
+    assert (again.status, len(again.err.splitlines())) == (1, 1)
+    assert run("gateway", "sends", "list", "--in-doubt").rows == []
+    shown = run("gateway", "sends", "show", send_id, "--reveal").rows
+    assert [(row["phone"], row["status"], row["settled_by"], row["settled_reason"]) for row in shown] == [
+        ("+8613900000001", "accepted", "Li Na", "the operator has them"),
+        ("+8613900000002", "refused", "Li Na", "the operator has them"),
+    ]
+    assert len(gateway.sent) == 2
+
+
+@pytest.mark.parametrize("command", ["list", "show", "settle"])
+def test_a_batch_whose_process_died_is_in_doubt_for_whoever_looks(
+    command: str, filled: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    send_id = run("gateway", "send", "--text", TEXT, *to("13900000001"), "--queue").rows[0]["send"]
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    with filled.store.writing() as connection:
+        assert send_batches.claim(connection, claim=uuid4(), now=datetime.now(UTC), lease_until=long_ago) is not None
+    if command == "settle":
+        assert run("gateway", "sends", "settle", send_id, "--as", "sent", "--reason", "x").status == 0
+    elif command == "show":
+        assert [row["status"] for row in run("gateway", "sends", "show", send_id).rows] == ["in_doubt"]
+    else:
+        assert [row["in_doubt"] for row in run("gateway", "sends", "list", "--in-doubt").rows] == [1]
+
+
+def test_a_gateway_that_is_down_leaves_the_send_queued_to_be_resumed_or_cancelled(
+    filled: Filled, run: Run, gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(f"http://127.0.0.1:{free_port()}/", monkeypatch)
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"))
+    assert ran.status == 3
+    assert outcomes(ran) == {"queued": 1}
+    assert len(ran.err.splitlines()) == 1
+    (listed,) = run("gateway", "sends", "list").rows
+    assert f"resume {listed['id']}" in ran.err
+    at(gateway.url, monkeypatch)
+    assert run("gateway", "sends", "resume", listed["id"]).status == 0
+    assert len(gateway.sent) == 1
+    assert run("gateway", "sends", "cancel", listed["id"]).status == 1
+
+
+def test_a_queued_send_is_left_to_the_worker_and_can_be_cancelled(
+    filled: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"), "--queue")
+    assert (ran.status, outcomes(ran)) == (0, {"queued": 1})
+    send_id = ran.rows[0]["send"]
+    cancelled = run("gateway", "sends", "cancel", send_id, "--actor", "Li Na", "--reason", "a slip")
+    assert cancelled.status == 0
+    (person,) = run("gateway", "sends", "show", send_id).rows
+    assert (person["status"], person["settled_by"], person["settled_reason"]) == ("cancelled", "Li Na", "a slip")
+    assert run("gateway", "sends", "resume", send_id).status == 1
+    assert gateway.calls == []
+
+
+def test_a_time_is_handed_over_with_a_warning_or_held_without(
+    sqlite: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"), "--at", tomorrow)
+    assert (ran.status, len(gateway.sent)) == (0, 1)
+    assert "--hold" in ran.err
+    held = run("gateway", "send", "--text", TEXT, *to("13900000001"), "--at", tomorrow, "--hold")
+    assert (held.status, held.err, outcomes(held)) == (0, "", {"queued": 1})
+    assert run("gateway", "sends", "resume", held.rows[0]["send"]).status == 1
+    assert len(gateway.sent) == 1
+
+
+WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("--text", TEXT), "nobody to send to"),
+    (("--to", "13900000001"), "--text"),
+    (("--text", "", "--to", "13900000001"), "empty"),
+    (("--text", "x" * 61, "--to", "13900000001"), "61 characters"),
+    (("--text", "x" * 61, "--to", "13900000001", "--to", "010-55500001"), "61 characters"),
+    (("--text", "x" * 61, "--to", "010-55500001", "--long"), "mobiles only"),
+    (("--text", TEXT, "--to", "12"), "no phone number"),
+    (("--text", TEXT, "--to", "+85291234567"), "another country"),
+    (("--text", TEXT, "--to", "13900000001", "--at", "2020-01-01T10:00"), "past"),
+    (("--text", TEXT, "--to", "13900000001", "--at", "soon"), "no date"),
+    (("--text", TEXT, "--to", "13900000001", "--hold"), "--at"),
+    (("--text", TEXT, "--to", "13900000001", "--sender", "123456789"), "9 digits"),
+    (("--text", TEXT, "--to", "13900000001", "--sender", "12", "--base", "1" * 15), "17 digits"),
+    (("--text", TEXT, "--to", "13900000001", "--actor", "system"), "your own name"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG)
+def test_what_the_gateway_would_refuse_or_cut_is_refused_before(
+    arguments: tuple[str, ...], said: str, sqlite: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    ran = run("gateway", "send", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert "13900000001" not in ran.err
+    assert gateway.calls == []
+    assert rows(sqlite.store, tables.sends) == []
+
+
+def test_a_dry_run_needs_no_gateway_and_keeps_nothing(filled: Filled, run: Run) -> None:
+    filled.reply(b"src=13900000002&dst=1069&msg=0000")
+    phones = to(*(f"1390000{number:04}" for number in range(1, 102)), "01055500001", "12")
+    arguments = ("gateway", "send", "--text", "x" * 40, *phones, "--skip-invalid", "--dry-run")
+    ran = run(*arguments)
+    (plan,) = ran.rows
+    assert ran.status == 0
+    assert {name: plan[name] for name in ("recipients", "blocked", "invalid", "characters", "sms", "batches")} == {
+        "recipients": 101, "blocked": 1, "invalid": 1, "characters": 40, "sms": 101, "batches": 3,
+    }  # fmt: skip
+    assert [(call["phones"], call["to"]) for call in plan["calls"]] == [(99, "mobiles"), (1, "mobiles"), (1, "PHS")]
+    assert [row["status"] for row in plan["left_out"]] == ["blocked", "invalid"]
+    assert plan["left_out"][0]["phone"] == "+86139****0002"
+    assert rows(filled.store, tables.sends) == []
+    assert [event.type for event in verified_ledger(filled.store)] == ["opted_out"]
+    assert "mobiles" in on_terminal(arguments).out
+
+
+def test_a_long_text_says_about_what_it_costs(sqlite: Filled, run: Run) -> None:
+    arguments = ("gateway", "send", "--text", "x" * 200, *to("13900000001", "13900000002"), "--long", "--dry-run")
+    assert run(*arguments).rows[0]["sms"] == 6
+    assert "about 6" in on_terminal(arguments).out
+
+
+def test_a_forbidden_text_is_not_sent_where_it_is_checked_first(
+    sqlite: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    ran = run("gateway", "send", "--text", "买彩票", *to("13900000001"), "--check")
+    assert ran.status == 1
+    assert "6005" in ran.err
+    assert {call.page for call in gateway.calls} == {Page.CHECK}
+    assert rows(sqlite.store, tables.sends) == []
+    assert run("gateway", "send", "--text", TEXT, *to("13900000001"), "--check").status == 0
+
+
+LISTS = [
+    ("lines", "13900000001\n+86 139-0000-0002\r\n\n", 2),
+    ("CSV with a heading", "phone,name\n13900000001,Li\n13900000002,Wang\n", 2),
+    ("semicolons", "手机号;姓名\n13900000001;李\n", 1),
+    ("tabs", "13900000001\tLi\n13900000002\tWang\n", 2),
+    ("quoted", '"13900000001","Li, Na"\n', 1),
+    ("a byte order mark", "\ufeff13900000001\n", 1),
+]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
+@pytest.mark.parametrize(("listed", "count"), [pytest.param(*case[1:], id=case[0]) for case in LISTS])
+def test_recipients_come_from_a_file(
+    listed: str, count: int, charset: str, sqlite: Filled, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "phones.csv").write_bytes(listed.encode(charset))
+    (tmp_path / "text.txt").write_bytes(f"{TEXT}\r\n".encode(charset))
+    ran = run("gateway", "send", "--text-file", "text.txt", "--to-file", "phones.csv", "--dry-run")
+    assert (ran.status, ran.err) == (0, "")
+    assert (ran.rows[0]["recipients"], ran.rows[0]["characters"]) == (count, len(TEXT))
+
+
+def test_recipients_come_from_a_pipe(sqlite: Filled, gateway: SimulatedGateway) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "receiver",
+        "gateway",
+        "send",
+        "--text",
+        TEXT,
+        "--to-file",
+        "-",
+        "--to",
+        "15400000001",
+    ]
+    ran = subprocess.run(command, input=b"13900000001\n15400000001\n", capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert sorted(sent.phone for sent in gateway.sent) == ["13900000001", "15400000001"]
+
+
+def test_ctrl_c_lets_the_call_end_and_cancels_the_rest(
+    sqlite: Filled, gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "phones.txt").write_text("\n".join(f"154{number:08}" for number in range(500)))
+    gateway.faults = [Fault(Kind.SLOW, before=True, every=2, times=1, seconds=1)]
+    command = [sys.executable, "-m", "receiver", "gateway", "send", "--text", TEXT, "--to-file", "phones.txt"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while len(gateway.sent) < 99:
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 1
+    assert b"Stopping after the call" in err
+    told = Counter(
+        {row["status"]: row["people"] for row in map(json.loads, out.splitlines()) if row["kind"] == "outcome"}
+    )
+    assert told.keys() == {"accepted", "cancelled"}
+    assert told.total() == 500
+    assert told["accepted"] == len(gateway.sent) < 500
+
+
+def test_csv_has_the_same_rows(sqlite: Filled, run: Run, gateway: SimulatedGateway) -> None:
+    sqlite.reply(b"src=13900000002&dst=1069&msg=0000")
+    arguments = ("gateway", "send", "--text", TEXT, *to("13900000001", "13900000002"), "--format", "csv", "--reveal")
+    read: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(run(*arguments).out)))
+    assert [(row["kind"], row["status"], row["phone"], row["people"]) for row in read] == [
+        ("outcome", "accepted", "", "1"),
+        ("outcome", "blocked", "", "1"),
+        ("recipient", "blocked", "+8613900000002", "1"),
+    ]
+
+
+def test_a_list_of_sends_goes_on_where_a_page_ended(sqlite: Filled, run: Run, gateway: SimulatedGateway) -> None:
+    for number in range(3):
+        run("gateway", "send", "--text", f"{TEXT} {number}", *to("13900000001"))
+    page = run("gateway", "sends", "list", "--limit", "2").rows
+    rest = run("gateway", "sends", "list", "--after", page[-1]["id"]).rows
+    assert [row["text"] for row in [*page, *rest]] == [f"{TEXT} {number}" for number in (2, 1, 0)]
+    assert run("gateway", "sends", "list", "--until", "2020-01-01").rows == []
+    assert len(run("gateway", "sends", "list", "--since", "2020-01-01").rows) == 3
+    shown = on_terminal(["gateway", "sends", "show", page[0]["id"]]).out
+    assert "+86139****0001" in shown
+    assert "13900000001" not in shown
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "cancel", "settle"])
+def test_a_send_that_is_not_there_is_status_1(
+    command: str, sqlite: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    more = ("--as", "sent", "--reason", "x") if command == "settle" else ()
+    ran = run("gateway", "sends", command, "01973a5e-7d1c-7b3a-9c11-2f0c8f9a4d21", *more)
+    assert (ran.status, len(ran.err.splitlines())) == (1, 1)
+    assert "sends list" in ran.err
+
+
+def test_the_gateway_in_settings_is_needed_to_send_and_not_to_plan(sqlite: Filled, run: Run) -> None:
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"))
+    assert ran.status == 2
+    assert "RECEIVER_GATEWAY_NAME" in ran.err
+    assert rows(sqlite.store, tables.sends) == []
+    assert run("gateway", "send", "--text", TEXT, *to("13900000001"), "--dry-run").status == 0

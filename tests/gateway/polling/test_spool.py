@@ -1,0 +1,201 @@
+"""The spool: an answer is there, whole, when keep returns, and whatever a crash or a bad disk leaves blocks nobody."""
+
+import errno
+import logging
+import os
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.gateway.polling import spool as module
+from receiver.gateway.polling.spool import Answer, Corrupt, OtherVersion, Spool
+from receiver.vocabulary import new_id
+
+READ_AT = datetime(2026, 6, 3, 9, 0, 30, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "var")
+
+
+def answered(body: bytes = b"id=1&msg=\xc4\xe3\n\n&src=13900000001") -> Answer:
+    return Answer(new_id(), READ_AT, "企业\n1", "gb18030", body)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"id=1&msg=\xff\x00\n\n{}", b"x" * 200_000])
+def test_an_answer_is_read_as_it_was_kept(body: bytes, spool: Spool) -> None:
+    kept = answered(body)
+    spool.keep(kept)
+    assert spool.waiting() == [kept.id]
+    assert spool.read(kept.id) == kept
+
+
+def test_answers_wait_in_the_order_in_which_they_were_read(spool: Spool) -> None:
+    kept = [answered() for _ in range(20)]
+    for each in reversed(kept):
+        spool.keep(each)
+    assert spool.waiting() == [each.id for each in kept]
+
+
+def test_only_its_owner_can_read_a_file(spool: Spool) -> None:
+    kept = answered()
+    before = os.umask(0)
+    try:
+        spool.keep(kept)
+    finally:
+        os.umask(before)
+    assert (spool.folder / f"{kept.id}.reply").stat().st_mode & 0o777 == 0o600
+    assert spool.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_was_removed_is_gone_and_may_be_removed_by_two(spool: Spool) -> None:
+    kept = answered()
+    spool.keep(kept)
+    spool.remove(kept.id)
+    spool.remove(kept.id)
+    assert spool.waiting() == []
+    assert spool.read(kept.id) is None
+
+
+def test_an_empty_installation_has_nothing(spool: Spool) -> None:
+    spool.adopt()
+    assert (spool.waiting(), spool.corrupt()) == ([], 0)
+    assert not spool.folder.exists()
+
+
+def test_every_step_is_on_disk_before_the_next(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    spool.probe()  # makes the folder
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            def call(*arguments: Any, **options: Any) -> Any:
+                if name in ("write", "fsync", "rename"):
+                    is_folder = name == "fsync" and os.path.isdir(f"/proc/self/fd/{arguments[0]}")
+                    steps.append("fsync folder" if is_folder else name)
+                return getattr(os, name)(*arguments, **options)
+
+            return call if callable(getattr(os, name)) else getattr(os, name)
+
+    monkeypatch.setattr(module, "os", Watched())
+    spool.keep(answered())
+    assert steps == ["write", "fsync", "rename", "fsync folder"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: packed[:-1],
+        lambda packed: packed + b"x",
+        lambda packed: packed.replace(b"13900000001", b"13900000002"),
+        lambda packed: packed.replace(b"2026-06-03", b"2026-06-04"),
+        lambda packed: packed[:20],
+        lambda packed: b"",
+        lambda packed: b"\0" * len(packed),
+        lambda packed: b"something else\n",
+    ],
+    ids=["short", "long", "body", "head", "torn", "empty", "zeros", "other"],
+)
+def test_a_damaged_file_is_set_aside_with_its_bytes_and_reported(
+    damage: Any, spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = answered()
+    spool.keep(kept)
+    path = spool.folder / f"{kept.id}.reply"
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    with pytest.raises(Corrupt) as why:
+        spool.read(kept.id)
+    with caplog.at_level(logging.ERROR):
+        spool.set_aside(kept.id, why.value)
+        spool.set_aside(kept.id, why.value)  # by another process at once
+    assert spool.waiting() == []
+    assert spool.corrupt() == 1
+    assert path.with_suffix(".corrupt").read_bytes() == damaged
+    assert len(caplog.records) == 1
+    assert "13900000001" not in caplog.text
+
+
+def test_a_file_of_another_version_is_not_taken_for_a_damaged_one(spool: Spool) -> None:
+    kept = answered()
+    spool.keep(kept)
+    path = spool.folder / f"{kept.id}.reply"
+    path.write_bytes(path.read_bytes().replace(b"receiver-poll 1 ", b"receiver-poll 2 "))
+    with pytest.raises(OtherVersion):
+        spool.read(kept.id)
+    assert spool.waiting() == [kept.id]
+
+
+@pytest.mark.parametrize(("cut", "waiting", "corrupt"), [(None, 1, 0), (-1, 0, 1), (10, 0, 1), (0, 0, 1)])
+def test_what_a_dead_writer_left_is_kept_where_it_is_whole(
+    cut: int | None, waiting: int, corrupt: int, spool: Spool
+) -> None:
+    kept = answered()
+    spool.keep(kept)
+    path = spool.folder / f"{kept.id}.reply"
+    path.with_suffix(".part").write_bytes(path.read_bytes()[:cut])
+    path.unlink()
+    spool.adopt()
+    assert (len(spool.waiting()), spool.corrupt()) == (waiting, corrupt)
+    assert not path.with_suffix(".part").exists()
+    if waiting:
+        assert spool.read(kept.id) == kept
+
+
+def test_what_a_living_writer_is_writing_is_left_to_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_write, go_on = threading.Event(), threading.Event()
+    real = module._write
+
+    def slowly(path: Path, content: bytes) -> None:
+        real(path, content[:20])
+        in_write.set()
+        assert go_on.wait(20)
+        path.unlink()
+        real(path, content)
+
+    spool.probe()
+    monkeypatch.setattr(module, "_write", slowly)
+    kept = answered()
+    writer = threading.Thread(target=spool.keep, args=[kept])
+    writer.start()
+    assert in_write.wait(20)
+    spool.adopt()
+    assert (spool.waiting(), spool.corrupt()) == ([], 0)
+    go_on.set()
+    writer.join()
+    assert spool.read(kept.id) == kept
+
+
+def test_a_full_disk_is_noticed_by_the_probe_and_leaves_nothing_behind(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.probe()
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        spool.probe()
+    with pytest.raises(OSError, match="No space left"):
+        spool.keep(answered())
+    monkeypatch.undo()
+    assert [path.name for path in spool.folder.iterdir()] == [".lock"]
+
+
+def test_probes_of_the_dead_are_swept_away(spool: Spool) -> None:
+    spool.probe()
+    (spool.folder / ".probe-x").write_bytes(b"")
+    spool.adopt()
+    assert list(spool.folder.iterdir()) == [] or [path.name for path in spool.folder.iterdir()] == [".lock"]
+
+
+def test_an_answer_shows_nothing_of_itself() -> None:
+    shown = repr(replace(answered(), body=b"src=13900000001&msg=secret"))
+    assert "13900000001" not in shown
+    assert "secret" not in shown

@@ -1,0 +1,35 @@
+"""Which tasks there are follows from the settings."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.config import Settings
+from receiver.store.store import Store
+from receiver.worker.lease import LONGEST
+from receiver.worker.roster import Parts, chores, task_names, tasks
+
+ACCOUNT = {"gateway_name": "demo", "gateway_password": "secret-word"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, []),
+        (ACCOUNT, ["send"]),
+        ({**ACCOUNT, "poll": True}, ["poll:demo", "send"]),
+        ({**ACCOUNT, "poll": True, "gateway_name": "n" * 200}, ["poll:" + "n" * 90, "send"]),
+    ],
+)
+def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[str], tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, gateway_timeout=300, **given)
+    store = Store(settings.url)
+    parts = Parts.of(settings, store)
+    made = tasks(parts)
+    assert [task.name for task in made] == names == task_names(settings)
+    # However long a call may take, a lease is no longer than what others wait for at most.
+    assert all(settings.gateway_timeout < task.lease <= LONGEST for task in made)
+    assert [chore.name for chore in chores(parts)] == ["poll-spool"]
+    parts.intake.close()
+    store.close()
