@@ -39,7 +39,7 @@ _encodings = click.Choice([encoding.value for encoding in Encoding])
 
 @click.group("simulate")
 def command() -> None:
-    """Play the gateway: push replies to a receiver."""
+    """Play the gateway: be one to send through, or push replies to a receiver."""
 
 
 command.add_command(gateway)

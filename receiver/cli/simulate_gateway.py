@@ -62,9 +62,7 @@ _share = click.FloatRange(0, 1)
 )
 @click.option("--short-name", default=DEMO.short_name, show_default=True, help="Stands before each text.")
 @click.option("--account-code", type=click.IntRange(6001, 6022), help="Answer every call so: 6002 a stopped account …")
-@click.option(
-    "--allow-from", "networks", multiple=True, callback=networks_of, help="Networks that may call; else 6012."
-)
+@click.option("--allow-from", "networks", multiple=True, callback=networks_of, help="Who may call; others get 6012.")
 @click.option(
     "--forbidden-word", "words", multiple=True, help=f"Answered 6005. [default: {', '.join(Rules().forbidden_words)}]"
 )
