@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
+from receiver.cli.database import opened, settings
+from receiver.cli.options import limit_option, period_options, reveal_option
+from receiver.cli.output import Column, Format, Row, format_option, hint, masked, render
 from receiver.optout.guard import GuardUnavailable, blocked
 from receiver.store import optouts
 from receiver.store.store import Store
 from receiver.vocabulary import phone_identity
 from receiver.vocabulary.ledger import timestamp
 
-from .database import opened, settings
-from .options import limit_option, period_options, reveal_option
-from .optouts_change import add, history, lift, spoken
-from .optouts_lists import export_, import_
-from .optouts_verify import verify
-from .output import Column, Format, Row, format_option, hint, masked, render
+from .change import add, history, lift, spoken
+from .lists import export_, import_
 from .proof import check_proof, proof
+from .verify import verify
 
 BLOCKED, ALLOWED, INVALID = "blocked", "allowed", "invalid"
 _BATCH = 1_000

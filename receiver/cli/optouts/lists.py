@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
+from receiver.cli import export, listed
+from receiver.cli.acts import actor_option, reason_option, watched
+from receiver.cli.database import opened, settings
+from receiver.cli.output import Column, Format, format_option, render
 from receiver.optout.export import Form, exported
 from receiver.optout.imports import OptoutImport
-
-from . import export, listed
-from .acts import actor_option, reason_option, watched
-from .database import opened, settings
-from .output import Column, Format, format_option, render
 
 _IMPORTED = (
     Column("rows", "rows"),

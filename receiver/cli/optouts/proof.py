@@ -9,13 +9,12 @@ from typing import IO, Any, Literal
 
 import click
 
+from receiver.cli.database import opened, settings
+from receiver.cli.export import replacing as replacing
+from receiver.cli.output import terminal_safe
 from receiver.optout.proof import NothingKnown, as_json, prove
 from receiver.optout.proof_check import check
 from receiver.vocabulary.proof import Document
-
-from .database import opened, settings
-from .export import replacing as replacing
-from .output import terminal_safe
 
 _LARGEST = 256 * 1024 * 1024
 _HEAD = re.compile("(?:(?:0|[1-9][0-9]*):)?[0-9a-f]{64}")

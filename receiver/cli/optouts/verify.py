@@ -5,11 +5,10 @@ from typing import Any
 
 import click
 
+from receiver.cli.acts import watched
+from receiver.cli.database import opened, settings
+from receiver.cli.output import Column, Format, details, format_option
 from receiver.optout.verify import verify as verification
-
-from .acts import watched
-from .database import opened, settings
-from .output import Column, Format, details, format_option
 
 _HASH = re.compile("[0-9a-f]{64}")
 _COLUMNS = (

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from receiver.cli.output import Column, render
 from receiver.gateway.simulator.gateway import (
     DEMO,
     Account,
@@ -27,8 +28,7 @@ from receiver.gateway.simulator.gateway import (
 from receiver.gateway.simulator.target import Target, UnusableTarget
 from receiver.gateway.simulator.wire import Encoding, Unencodable
 
-from .output import Column, render
-from .simulate_gateway_options import AccountType, FaultType, RefusalType, networks_of
+from .options import AccountType, FaultType, RefusalType, networks_of
 
 _DEFAULTS = Habits()
 _HELP = f"""Be the SMS gateway until Ctrl-C: nothing is sent, and a page shows what phones would see.

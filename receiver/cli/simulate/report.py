@@ -5,11 +5,10 @@ from typing import Any, Literal
 
 import click
 
+from receiver.cli.output import Column, render
 from receiver.gateway.simulator.load import Account, Audit
 from receiver.gateway.simulator.push import MEANINGS, Tally
 from receiver.gateway.simulator.target import Target
-
-from .output import Column, render
 
 Form = Literal["table", "json"]
 # Numbers of faulty replies that are listed.

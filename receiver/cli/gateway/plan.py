@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from receiver.cli.output import Column, Format, details, masked, render
 from receiver.gateway.sending import Plan
-
-from .output import Column, Format, details, masked, render
 
 _PLAN = tuple(
     map(Column, ("recipients", "blocked", "invalid", "repeated", "characters", "parts", "sms", "at", "batches"))

@@ -9,14 +9,13 @@ from typing import Any
 
 import click
 
+from receiver.cli.database import opened, settings
 from receiver.config import Settings
 from receiver.gateway.client import GatewayError, Refusal
 from receiver.gateway.polling import APART, Became, Poller, PollingError, lease_seconds, task_name
 from receiver.worker.failure import described
 from receiver.worker.lease import Lease, LeaseLost, Leases
 from receiver.worker.roster import Parts
-
-from .database import opened, settings
 
 _UNAVAILABLE = 3
 _TICK = 0.1

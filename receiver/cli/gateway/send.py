@@ -11,6 +11,10 @@ from uuid import UUID
 
 import click
 
+from receiver.cli.acts import sender_option, watched
+from receiver.cli.database import opened, settings
+from receiver.cli.options import Moment, reveal_option
+from receiver.cli.output import Format, format_option, hint
 from receiver.config import Settings
 from receiver.gateway import Gateway, GatewayError
 from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, cancel
@@ -18,13 +22,9 @@ from receiver.gateway.settings import gateway_of
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
 
-from . import gateway_outcome
-from .acts import sender_option, watched
-from .database import opened, settings
-from .gateway_plan import show_plan
-from .gateway_recipients import phones, text_of
-from .options import Moment, reveal_option
-from .output import Format, format_option, hint
+from . import outcome
+from .plan import show_plan
+from .recipients import phones, text_of
 
 _NOT_RECALLED = (
     "Note: the gateway keeps this send until its time. Who says stop before then can't be taken out of it there; "
@@ -111,9 +111,7 @@ def send(
         hint(f"This send is {enqueued.send_id}")
         _tell_of(enqueued.plan, at_gateway=at is not None and not hold)
         if gateway is None or later:
-            gateway_outcome.ended(
-                gateway_outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal), waiting_is_done=True
-            )
+            outcome.ended(outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal), waiting_is_done=True)
         else:
             dispatch(store, chosen, gateway, enqueued.send_id, actor, chosen_format, reveal=reveal)
 
@@ -136,14 +134,14 @@ def dispatch(
             failure: GatewayError | None = dispatcher.run_send(send_id, progress, stopped=interrupted)
         if interrupted():
             cancel(store, send_id, actor=actor, reason="interrupted")
-        counted = gateway_outcome.report(store, send_id, chosen_format, reveal=reveal)
+        counted = outcome.report(store, send_id, chosen_format, reveal=reveal)
     except StoreError as error:
         raise Down(
             f"the database can't be used, so nobody more is texted: {error}. What is queued stays queued. {goes_on}"
         ) from error
     if failure is not None:
         raise Down(f"{failure}. What was not sent stays queued. {goes_on}")
-    gateway_outcome.ended(counted)
+    outcome.ended(counted)
 
 
 def _check(gateway: Gateway, text: str) -> None:

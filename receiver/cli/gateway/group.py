@@ -4,14 +4,14 @@ import sys
 
 import click
 
+from receiver.cli.database import settings
+from receiver.cli.output import Column, Format, format_option, render
 from receiver.gateway import ContentVerdict, InDoubt, meaning_of
 from receiver.gateway.settings import gateway_of
 
-from . import gateway_sends
-from .database import settings
-from .gateway_poll import poll
-from .gateway_send import send
-from .output import Column, Format, format_option, render
+from . import sends
+from .poll import poll
+from .send import send
 
 _VERDICT = (
     Column("allowed", "allowed", style=lambda allowed: "green" if allowed else "bold red", fixed=True),
@@ -41,7 +41,7 @@ def command() -> None:
 
 
 command.add_command(send)
-command.add_command(gateway_sends.command)
+command.add_command(sends.command)
 
 
 command.add_command(poll)

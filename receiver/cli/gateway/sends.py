@@ -8,6 +8,10 @@ from uuid import UUID
 
 import click
 
+from receiver.cli.acts import Words, sender_option
+from receiver.cli.database import opened, settings
+from receiver.cli.options import after_option, limit_option, period_options, reveal_option
+from receiver.cli.output import Column, Format, details, format_option, hint, render
 from receiver.gateway.sending import Found, Inadmissible, NoSuchSend, cancel, expire, settle
 from receiver.gateway.settings import gateway_of
 from receiver.optout.register import LONGEST_REASON
@@ -15,12 +19,8 @@ from receiver.store import sends
 from receiver.store.sends import State
 from receiver.vocabulary import phone_identity
 
-from .acts import Words, sender_option
-from .database import opened, settings
-from .gateway_outcome import PEOPLE, person
-from .gateway_send import dispatch
-from .options import after_option, limit_option, period_options, reveal_option
-from .output import Column, Format, details, format_option, hint, render
+from .outcome import PEOPLE, person
+from .send import dispatch
 
 _REASON = Words(LONGEST_REASON)
 _STATES = [str(state) for state in State]

@@ -15,8 +15,8 @@ from receiver.gateway.simulator.target import Target, UnusableTarget
 from receiver.gateway.simulator.wire import Encoding, Unencodable
 from receiver.store.store import Store
 
-from .simulate_gateway import gateway
-from .simulate_report import Form, show_account, show_tally, show_unreachable
+from .gateway import gateway
+from .report import Form, show_account, show_tally, show_unreachable
 
 _DONE, _NOT_ALL, _UNREACHABLE = 0, 1, 3
 

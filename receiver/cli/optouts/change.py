@@ -9,13 +9,12 @@ from typing import Any
 
 import click
 
+from receiver.cli.acts import actor_option, reason_option
+from receiver.cli.database import opened, settings
+from receiver.cli.options import reveal_option
+from receiver.cli.output import Column, Format, Row, format_option, hint, masked, render
 from receiver.optout.register import NotAPhone, Register, RegisterError
 from receiver.vocabulary.register import Source
-
-from .acts import actor_option, reason_option
-from .database import opened, settings
-from .options import reveal_option
-from .output import Column, Format, Row, format_option, hint, masked, render
 
 NEW, ALREADY = "opted out", "already opted out"
 # More are a list: it is imported in steps, so that no reply waits for all of them.

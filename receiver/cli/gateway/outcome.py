@@ -7,13 +7,12 @@ from uuid import UUID
 
 import click
 
+from receiver.cli.output import Column, Format, Row, hint, masked, render
 from receiver.gateway import meaning_of
 from receiver.store import sends
 from receiver.store.sends import State
 from receiver.store.store import Store
 from receiver.vocabulary import mask
-
-from .output import Column, Format, Row, hint, masked, render
 
 STYLES = {
     State.ACCEPTED: "green",
