@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# Test processes: more than processors, since tests wait for servers more than they compute.
+JOBS ?= 3
 CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard wsgi.py)
 
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ run: .venv/.runtime ## serve: callback and status page
 
 .PHONY: test
 test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: test-kannel
 test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)

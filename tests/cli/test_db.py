@@ -6,12 +6,11 @@ import pytest
 
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
-from receiver.vocabulary import new_id
 from tests.cli.conftest import Filled, Run, on_terminal
 
 READERS = [
     ["messages", "list"],
-    ["messages", "show", str(new_id())],
+    ["messages", "show", "01973a5e-7d1c-7b3a-9c11-2f0c8f9a4d21"],
     ["messages", "export"],
     ["quarantine", "list"],
     ["quarantine", "replay", "--all"],
