@@ -47,10 +47,10 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
 
 
 def create_admin_app(settings: "Settings") -> "Flask":
-    """The application of the admin role: for now a status page."""
-    from receiver.admin.status import create_status_app
+    """The application of the admin role: the status page and the JSON API."""
+    from receiver.admin import app
 
-    return create_status_app(settings)
+    return app.create_admin_app(settings)
 
 
 def create_app(settings: "Settings | None" = None) -> "WSGIApplication":

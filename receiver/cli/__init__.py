@@ -27,6 +27,7 @@ _COMMANDS = {
     "services": "receiver.cli.services",
     "subscriptions": "receiver.cli.subscriptions",
     "gateway": "receiver.cli.gateway",
+    "keys": "receiver.cli.keys",
     "simulate": "receiver.cli.simulate",
 }
 

@@ -14,8 +14,15 @@ _SLACK = timedelta(days=1)
 
 def received(table: Table, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
     """Rows received at or after ``since`` and before ``until``."""
+    yield from at_between(table, table.c.received_at, since, until)
+
+
+def at_between(
+    table: Table, moment: ColumnElement[datetime], since: datetime | None, until: datetime | None
+) -> Iterator[ColumnElement[bool]]:
+    """Rows whose ``moment``, when their ids were made, is at or after ``since`` and before ``until``."""
     if since is not None:
         yield table.c.id >= earliest_id(since - _SLACK)
-        yield table.c.received_at >= since
+        yield moment >= since
     if until is not None:
-        yield table.c.received_at < until
+        yield moment < until

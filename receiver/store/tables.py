@@ -288,3 +288,38 @@ pulled_replies = Table(
     Column("fingerprint", String(64), primary_key=True),
     Column("message_id", Uuid, nullable=False),
 )
+
+# Who may use the API. A token is kept as its SHA-256 alone; the prefix is how people tell keys apart.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(16), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("revoked_by", Text),
+    Column("last_used_at", UtcDateTime),
+)
+
+# Who changed, exported or revealed what.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("via", String(16), nullable=False),
+    Column("target", Text),
+    Column("detail", JSON, nullable=False),
+    Column("key_id", Uuid),
+    Column("peer", String(45)),
+    Index("ix_audit_action_id", "action", "id"),
+    Index("ix_audit_actor_id", "actor", "id"),
+    Index("ix_audit_target_id", "target", "id"),
+)

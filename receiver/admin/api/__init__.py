@@ -1,0 +1,20 @@
+"""The JSON API at /api/v1: what programs of other teams query, export, check and send with."""
+
+from flask_openapi3 import OpenAPI
+
+from . import audit, documents, failures, gate, keys, messages
+
+# Each subject has a module; its routes name the scope that they need.
+SUBJECTS = (messages, keys, audit)
+
+
+def add_api(app: OpenAPI) -> None:
+    """Give ``app`` the API, its description and its documentation."""
+    gate.guard(app)
+    failures.handle(app)
+    for subject in SUBJECTS:
+        app.register_api(subject.routes.blueprint)
+    documents.describe(app)
+
+
+__all__ = ["add_api"]

@@ -1,0 +1,47 @@
+"""What the API says of itself: its OpenAPI document, and pages that people read."""
+
+from typing import Any
+
+from flask import Response, jsonify, render_template
+from flask_openapi3 import OpenAPI
+from werkzeug.exceptions import NotFound
+
+from .problems import KINDS, TYPES_AT
+from .routes import PREFIX, public
+
+DESCRIPTION = """Query, export and watch the replies that came in; ask and change the opt-out register; send guarded.
+
+Every request needs `Authorization: Bearer <key>`. Keys are made with `receiver keys create NAME --scope …`, or here.
+Times are RFC 3339 and name their zone; in answers they are UTC. A phone may be written in any form. Lists are pages,
+newest first: follow `next` until it is null. Errors are problem documents (RFC 9457), whose `type` leads to an
+explanation."""
+
+
+def describe(app: OpenAPI) -> None:
+    """Give ``app`` the document and the pages."""
+
+    @app.get(f"{PREFIX}/openapi.json", doc_ui=False)
+    @public
+    def openapi_document() -> Response:
+        return jsonify(app.api_doc)
+
+    @app.get("/api/docs", doc_ui=False)
+    def api_docs() -> str:
+        return render_template("api/docs.html", document=app.api_doc, operations=_operations(app.api_doc), kinds=KINDS)
+
+    @app.get(f"{TYPES_AT}<name>", doc_ui=False)
+    def api_problem(name: str) -> str:
+        kind = next((each for each in KINDS if each.name == name), None)
+        if kind is None:
+            raise NotFound
+        return render_template("api/problem.html", kind=kind)
+
+
+def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The operations by tag, each with its method and path."""
+    by_tag: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document.get("tags", [])}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for tag in operation["tags"]:
+                by_tag[tag].append({**operation, "method": method.upper(), "path": path})
+    return by_tag

@@ -1,0 +1,95 @@
+"""What each request passes before its view: it can be read, its key is valid, and the key has the scope."""
+
+import secrets
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from receiver.access import Act, Action, Key, KeyRefused
+from receiver.access.audit import Via
+from receiver.access.scopes import allows
+
+from ..parts import parts
+from .problems import BAD_REQUEST, FORBIDDEN, MEDIA, TOO_LARGE, UNAUTHORIZED, Rejected
+from .routes import PREFIX, is_public, scope_of, takes_body
+
+# Bytes of a request's body. Twenty thousand phones take less than half of it.
+LARGEST_BODY = 1_000_000
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="receiver"'}
+
+
+def guard(app: Flask) -> None:
+    """Have every request below ``PREFIX`` pass here first."""
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.before_request(_name_request)
+    app.before_request(_pass)
+    app.after_request(_tell_request)
+
+
+def key() -> Key:
+    """The key of this request."""
+    held: Key = g.key
+    return held
+
+
+def act(action: Action, target: str | None = None, **detail: object) -> Act:
+    """What this request does, for the audit."""
+    return Act(action, key().actor, Via.API, target, detail, key().id, request.remote_addr)
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(8)
+
+
+def _tell_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response
+
+
+def _pass() -> None:
+    if not request.path.startswith(PREFIX + "/"):
+        return
+    _check_encoding()
+    if request.routing_exception is not None or request.endpoint is None:
+        return  # 404 and 405 are the framework's to say
+    view = current_app.view_functions[request.endpoint]
+    if is_public(view):
+        return
+    g.key = _authenticated()
+    scope = scope_of(view)
+    if scope is None or not allows(g.key.scopes, scope):
+        # A route that names no scope is open to nobody.
+        raise Rejected(FORBIDDEN, f"this needs the scope {scope}, which the key {g.key.prefix} does not have")
+    if takes_body(view):
+        _check_body()
+
+
+def _authenticated() -> Key:
+    given = request.authorization
+    if given is None or given.type != "bearer" or not given.token:
+        raise Rejected(UNAUTHORIZED, UNAUTHORIZED.advice, headers=_CHALLENGE)
+    try:
+        return parts().keys.authenticate(given.token)
+    except KeyRefused as refused:
+        raise Rejected(UNAUTHORIZED, f"{refused}", headers=_CHALLENGE) from None
+
+
+def _check_encoding() -> None:
+    """Refuse what is no UTF-8: decoded leniently, a filter would look for something else than was asked."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+        request.environ.get("PATH_INFO", "").encode("latin-1").decode()
+    except UnicodeError:
+        raise Rejected(BAD_REQUEST, "the address holds bytes that are no UTF-8: escape text as UTF-8") from None
+
+
+def _check_body() -> None:
+    if request.mimetype != "application/json":
+        raise Rejected(MEDIA, "send the body as JSON, with Content-Type: application/json")
+    try:
+        request.get_json()
+    except RequestEntityTooLarge:
+        raise Rejected(TOO_LARGE, f"the body is larger than {LARGEST_BODY:,} bytes: send less at once") from None
+    except (HTTPException, RecursionError):
+        raise Rejected(BAD_REQUEST, "the body is no JSON that can be read: send valid JSON in UTF-8") from None

@@ -1,0 +1,83 @@
+"""Values as they go in and out: times of RFC 3339 with a zone, and phones in any written form."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+from receiver.vocabulary import as_it_came, phone_identity
+from receiver.vocabulary.ledger import timestamp
+
+from ..parts import parts
+from .problems import invalid
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+_ADVICE = "write RFC 3339 with a zone, like 2026-06-03T17:00:00+08:00"
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        # In a query an unescaped + arrives as a space.
+        if isinstance(value, str) and _RFC_3339.fullmatch(re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", value)):
+            raise ValueError("the + of the zone must be escaped in a URL, as %2B: or write the time in UTC with Z")
+        raise ValueError(f"this is no time with a zone: {_ADVICE}")
+    try:
+        moment = datetime.fromisoformat(value.upper().replace(" ", "T"))
+    except ValueError:
+        raise ValueError(f"there is no such time: {_ADVICE}") from None
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError("the time is out of range: write a year from 1971 to 9997")
+    return moment
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    PlainSerializer(timestamp, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-06-03T09:00:00.000000Z"]}),
+]
+"""A moment. In: RFC 3339 with a zone, a naive time is refused. Out: in UTC with microseconds."""
+
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("a NUL can't be part of it: take it out")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is no valid Unicode: a surrogate stands alone") from None
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Text that every database takes."""
+
+# What RFC 9110 lets a client write is more; what a register can hold is this.
+Phone = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_storable),
+    Field(
+        description="A phone in any written form; what is no phone number is taken as it came",
+        examples=["139 0000 0001"],
+    ),
+]
+
+
+def identity(field: str, phone: str) -> str:
+    """The E.164 form of ``phone``. Raises Rejected."""
+    found = phone_identity(phone, parts().settings.default_region)
+    if found is None:
+        raise invalid(field, "this is no phone number: write it like 13912345678 or +8613912345678")
+    return found
+
+
+def sender(phone: str) -> str:
+    """Whom ``phone`` is stored under: its E.164 form, or as it came where it is no phone number."""
+    return phone_identity(phone, parts().settings.default_region) or as_it_came(phone)

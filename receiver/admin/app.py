@@ -1,0 +1,47 @@
+"""The application of the admin role: the status page and the JSON API."""
+
+from importlib.metadata import version
+
+from flask import Response
+from flask_openapi3 import Info, OpenAPI
+
+from receiver.config import Settings
+from receiver.store.store import Store
+
+from . import status
+from .api import add_api, problems
+from .api.documents import DESCRIPTION
+from .api.routes import SECURITY
+from .parts import Parts
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def create_admin_app(settings: Settings) -> OpenAPI:
+    """Everything that listens at ``ADMIN_BIND``."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="SMS receiver", version=version("receiver"), description=DESCRIPTION),
+        security_schemes={SECURITY: {"type": "http", "scheme": "bearer", "description": "A key: `rcv_…`"}},
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.of_validation,
+        doc_ui=False,
+        static_folder="static",
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    Parts(settings, Store(settings.url)).attach(app.extensions)
+    status.add_status(app)
+    add_api(app)
+    app.after_request(_harden)
+    return app
+
+
+def _harden(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,39 @@
+"""What the admin side works with, made once for an application and reached from every view."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from flask import current_app
+
+from receiver.access import Keys
+from receiver.config import Settings
+from receiver.optout.register import Register
+from receiver.store.store import Store
+
+_NAME = "receiver"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The settings, the database, and what acts on it."""
+
+    settings: Settings
+    store: Store
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.store)
+
+    @cached_property
+    def register(self) -> Register:
+        return Register(self.store, self.settings.default_region)
+
+    def attach(self, extensions: dict[str, object]) -> None:
+        """Make these the parts of an application."""
+        extensions[_NAME] = self
+
+
+def parts() -> Parts:
+    """The parts of the application that answers now."""
+    return cast(Parts, current_app.extensions[_NAME])
