@@ -52,6 +52,7 @@ class Gateway:
         self._password = password
         self._charset = charset
         self._method: _Method | None = None if method == "auto" else method
+        self._post_was_not_taken = False
         self.timeout = timeout
         self._clock = clock
 
@@ -66,11 +67,13 @@ class Gateway:
         at: datetime | None = None,
         sender: str | None = None,
         long: bool = False,
+        ready: Callable[[], None] = lambda: None,
     ) -> SendAnswer:
         """Send ``text`` to fewer than 100 phones, each written as it goes on the wire, all mobiles or all PHS (§2).
 
         ``at``: when, with a zone; rounded up to a minute. ``sender``: 1 to 8 extension digits. ``long``: up to 240
-        characters, where the account has that.
+        characters, where the account has that. ``ready`` is called right before the first byte of a request leaves, a
+        second time before a GET that follows a POST which was not taken: what it raises (NotSent) ends the call.
         """
         parameters = [("dst", request.phones_field(phones)), ("msg", request.text_field(text, phones, long=long))]
         if at is not None:
@@ -79,7 +82,7 @@ class Gateway:
             parameters.append(("sender", request.sender_field(sender)))
         if long:
             parameters.append(("txt", "ccdx"))
-        return self._call("gsend.asp", parameters, partial(parse_send, charset=self._charset))
+        return self._call("gsend.asp", parameters, partial(parse_send, charset=self._charset), ready)
 
     def check_content(self, text: str) -> ContentVerdict:
         """Whether a text of at most 540 characters may be sent (§3)."""
@@ -111,7 +114,9 @@ class Gateway:
         )
         self._password = new
 
-    def _call(self, page: str, parameters: _Parameters, parse: Callable[..., _T]) -> _T:
+    def _call(
+        self, page: str, parameters: _Parameters, parse: Callable[..., _T], ready: Callable[[], None] = lambda: None
+    ) -> _T:
         """Ask once, and where the gateway proves that it did not even read a POST, once more by GET.
 
         405, 501, 6001 and 6010 prove that nothing was carried out, so that this repeats nothing; and once a POST was
@@ -119,20 +124,31 @@ class Gateway:
         """
         deadline = Deadline(self.timeout)
         if self._method is not None:
-            return self._parsed(self._method, page, parameters, parse, deadline)
-        try:
-            return self._parsed("post", page, parameters, parse, deadline)
-        except _PostNotTaken:
-            pass
-        except Refusal as said:
-            if said.code not in _NAME_NOT_READ:
-                raise
-        return self._parsed("get", page, parameters, parse, deadline)
+            return self._parsed(self._method, page, parameters, parse, deadline, ready)
+        if not self._post_was_not_taken:
+            try:
+                return self._parsed("post", page, parameters, parse, deadline, ready)
+            except _PostNotTaken:
+                pass
+            except Refusal as said:
+                if said.code not in _NAME_NOT_READ:
+                    raise
+        # Remembered, in case this call ends before its GET: the next one need not post again.
+        self._post_was_not_taken = True
+        answer = self._parsed("get", page, parameters, parse, deadline, ready)
+        self._post_was_not_taken = False
+        return answer
 
     def _parsed(
-        self, method: _Method, page: str, parameters: _Parameters, parse: Callable[..., _T], deadline: Deadline
+        self,
+        method: _Method,
+        page: str,
+        parameters: _Parameters,
+        parse: Callable[..., _T],
+        deadline: Deadline,
+        ready: Callable[[], None],
     ) -> _T:
-        answer = self._ask(method, page, parameters, deadline)
+        answer = self._ask(method, page, parameters, deadline, ready)
         try:
             parsed = parse(answer.body, whole=answer.whole)
         except Unreadable as doubt:
@@ -140,14 +156,23 @@ class Gateway:
         except Refusal as said:
             if said.code not in _TELLS_NOTHING:
                 self._method = method
+            elif method == "get":
+                self._post_was_not_taken = False  # neither is understood: the account it is, not the method
             raise
         self._method = method
         return parsed
 
-    def _ask(self, method: _Method, page: str, parameters: _Parameters, deadline: Deadline) -> Answer:
+    def _ask(
+        self,
+        method: _Method,
+        page: str,
+        parameters: _Parameters,
+        deadline: Deadline,
+        ready: Callable[[], None] = lambda: None,
+    ) -> Answer:
         login = [("name", self._name), ("pwd", self._password)]
         form = request.form([*login, *parameters], self._charset)
-        answer = exchange(self._site, method, page, form, deadline)
+        answer = exchange(self._site, method, page, form, deadline, ready)
         if answer.status == 200:
             return answer
         why = f"{page}: the gateway answered HTTP {answer.status}"

@@ -13,6 +13,8 @@ FEWER_THAN_PHONES = 100
 FEWER_THAN_EXTENSION_DIGITS = 9
 LONGEST_TEXT, LONGEST_PHS_TEXT, LONGEST_LONG_TEXT, LONGEST_CONTENT = 60, 40, 240, 540
 _LINE_SIGNS = "\n\r\t"
+# Characters that take no room: control, format (zero-width space), and what is no character.
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs")
 _SAID = {"msg": "the text", "content": "the text", "name": "the login's name"}
 _SECRET = {"pwd": "the password", "newpwd": "the new password"}
 
@@ -45,8 +47,16 @@ def phones_field(phones: Sequence[str]) -> str:
     return ",".join(phones)
 
 
+def check_characters(text: str, charset: str) -> None:
+    """Raise Unsendable for a text that shows nothing, or that holds what can't be sent."""
+    _check_seen(text)
+    for char in text:
+        _escaped_char("msg", char, charset)
+
+
 def text_field(text: str, phones: Sequence[str], *, long: bool) -> str:
     """``msg``: the text, where the gateway would not cut it off (§2). Raises Unsendable."""
+    _check_seen(text)
     if long:
         return _bounded("the text", text, LONGEST_LONG_TEXT, "shorten it")
     longest = LONGEST_PHS_TEXT if _is_phs(phones[0]) else LONGEST_TEXT
@@ -95,6 +105,11 @@ def new_password_field(new: str) -> str:
 def length(text: str) -> int:
     """The characters of a text as classic ASP counts them: UTF-16 units, of which an emoji takes two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _check_seen(text: str) -> None:
+    if all(char.isspace() or unicodedata.category(char) in _UNSEEN for char in text):
+        raise Unsendable("the text is empty, or nothing in it can be seen: write one")
 
 
 def _is_phs(phone: str) -> bool:

@@ -9,6 +9,7 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,14 +80,19 @@ class Deadline:
         return left
 
 
-def exchange(site: Site, method: str, page: str, form: Form, deadline: Deadline) -> Answer:
+def exchange(
+    site: Site, method: str, page: str, form: Form, deadline: Deadline, ready: Callable[[], None] = lambda: None
+) -> Answer:
     """Ask for ``page`` by POST or GET, once, and have the whole answer by ``deadline``.
+
+    ``ready`` is called when the connection stands, right before the first byte; where it raises, none has left.
 
     Raises NotSent where no connection was made; InDoubt once a byte may have left, as Unreadable where some of an
     answer came. A redirect is an answer like others: it is not followed.
     """
     with closing(_connected(site, deadline)) as connection:
         unsent = memoryview(_wire(site, method, page, form))
+        ready()
         try:
             while unsent:
                 connection.settimeout(deadline.remaining())

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from receiver.gateway.client import Concern, Gateway, GatewayError, InDoubt, NotSent, Refusal, Unsendable
@@ -41,6 +41,8 @@ _WAIT_FOR_OTHERS = timedelta(seconds=0.5)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 
 _FROZEN = "not sent: the process was held up after it had asked the guard"
+_SLOW = "it took too long to connect after the guard was asked"
+_NO_POST = "not sent: the gateway takes no POST; it is asked by GET, after the guard is"
 _TOO_LATE = "not sent: its time had come before it could be handed to the gateway, which would have sent it at once"
 
 
@@ -49,6 +51,10 @@ class Turn:
     """One batch that was dealt with, and the error that its call ended with."""
 
     error: GatewayError | None = None
+
+
+class _AsksAgain(NotSent):
+    """A second request of one call would be for a guard that was asked before the first."""
 
 
 class Dispatcher:
@@ -65,7 +71,7 @@ class Dispatcher:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._gateway, self._region = store, gateway, region
-        # A call may be two requests: by POST, and where that was not even read by GET.
+        # The system's resolver has a time of its own, before the call's.
         self._timeout = timedelta(seconds=2 * gateway.timeout)
         self._clock, self._monotonic, self._sleep = clock, monotonic, sleep
 
@@ -128,14 +134,33 @@ class Dispatcher:
             return None
         if not batch.phones:
             return Turn()
-        if self._monotonic() - began[0] > START_WITHIN.total_seconds() or self._clock() - began[1] > START_WITHIN:
-            # Both clocks: one stands still while the machine sleeps, the other may be set.
+        if self._is_late(began):
             _log.warning("send %s: batch %d was held up before its call, and goes back", batch.send_id, batch.number)
             self._give_back(batch, _FROZEN, attempts=batch.attempts, wait=None)
             return Turn()
-        return self._send(batch)
+        return self._send(batch, began)
 
-    def _send(self, batch: Claimed) -> Turn:
+    def _is_late(self, asked: tuple[float, datetime]) -> bool:
+        """Whether it is too long ago that the guard was asked, by the monotonic and the wall clock."""
+        # Both clocks: one stands still while the machine sleeps, the other may be set.
+        within = START_WITHIN.total_seconds()
+        return self._monotonic() - asked[0] > within or self._clock() - asked[1] > START_WITHIN
+
+    def _ready(self, asked: tuple[float, datetime]) -> Callable[[], None]:
+        """What stands before each first byte: one request for one question, and soon after it."""
+        requests = 0
+
+        def ready() -> None:
+            nonlocal requests
+            requests += 1
+            if requests > 1:
+                raise _AsksAgain(_NO_POST)
+            if self._is_late(asked):
+                raise NotSent(_SLOW)
+
+        return ready
+
+    def _send(self, batch: Claimed, asked_at: tuple[float, datetime]) -> Turn:
         moment = self._clock()
         asked = [identity for identity, _ in batch.phones]
         error: GatewayError | None = None
@@ -143,8 +168,18 @@ class Dispatcher:
             if batch.at is not None and not is_ahead(batch.at, moment):
                 raise Unsendable(_TOO_LATE)
             wires = [wire for identity in asked if (wire := wire_form(identity)) is not None]
-            answer = self._gateway.send(wires, batch.text, at=batch.at, sender=batch.sender, long=batch.is_long)
+            answer = self._gateway.send(
+                wires,
+                batch.text,
+                at=batch.at,
+                sender=batch.sender,
+                long=batch.is_long,
+                ready=self._ready(asked_at),
+            )
             found = fates(asked, answer)
+        except _AsksAgain as untaken:
+            self._give_back(batch, str(untaken), attempts=batch.attempts, wait=None)
+            return Turn()
         except NotSent as failure:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(batch.attempts, 10))
             self._give_back(batch, str(failure), attempts=batch.attempts + 1, wait=wait)

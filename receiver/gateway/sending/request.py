@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from receiver.gateway.client.request import length
 from receiver.optout.guard import Blocked, Verdict
 from receiver.vocabulary import mask
 
 from .recipients import Invalid, Recipient, Recipients, batches, recipients
-from .rules import Inadmissible, characters, check_sender, check_text, gateway_minute, parts
+from .rules import Inadmissible, check_sender, check_text, gateway_minute, parts
 
 # A send is stored in one transaction, which on SQLite holds up replies: so many take about a second.
 MOST_RECIPIENTS = 20_000
@@ -92,7 +93,7 @@ def planned(request: SendRequest, *, region: str, charset: str, now: datetime) -
             f"{len(found.people):,} recipients are more than {MOST_RECIPIENTS:,}: split the list into several sends"
         )
     check_text(request.text, any_phs=found.any_phs, long=request.long, charset=charset)
-    count = characters(request.text)
+    count = length(request.text)
     return Plan(found, at, count, parts(count), found.people)
 
 

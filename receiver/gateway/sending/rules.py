@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from receiver.gateway.client import Unsendable
+from receiver.gateway.client.request import check_characters, length
+
 # Characters that the gateway does not cut off; long SMS (txt=ccdx) go to mobiles.
 SHORT, SHORT_PHS, LONG = 60, 40, 240
 # A long text arrives in parts of 67 characters, the six bytes that join them taken off 140.
@@ -23,25 +26,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def characters(text: str) -> int:
-    """How long the gateway takes a text for: UTF-16 units, as classic ASP counts. An emoji is two."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def check_text(text: str, *, any_phs: bool, long: bool, charset: str) -> None:
     """Raise Inadmissible where the gateway would refuse or cut ``text``, or ``charset`` can't carry it."""
-    if not text.strip():
-        raise Inadmissible("the text is empty: write what shall be sent")
-    for char in text:
-        if (ord(char) < 0x20 and char not in "\t\r\n") or ord(char) == 0x7F:
-            raise Inadmissible(f"the text holds the control character U+{ord(char):04X}: take it out")
     try:
-        text.encode(charset)
-    except UnicodeEncodeError as wrong:
-        char = text[wrong.start]
-        shown = f"{char} (U+{ord(char):04X})" if char.isprintable() else f"U+{ord(char):04X}"
-        raise Inadmissible(f"the gateway's charset {charset} has no {shown}: write it otherwise") from None
-    _check_length(characters(text), any_phs=any_phs, long=long)
+        # The client's own rule: what is queued must be sendable.
+        check_characters(text, charset)
+    except Unsendable as wrong:
+        raise Inadmissible(str(wrong)) from None
+    _check_length(length(text), any_phs=any_phs, long=long)
 
 
 def parts(count: int) -> int:

@@ -359,7 +359,7 @@ def test_a_batch_whose_process_died_is_in_doubt_for_whoever_finds_it(store: Stor
     assert counted(store, send_id) == {"in_doubt": 99, "accepted": 51}
 
 
-def _die(_batch: object) -> None:
+def _die(*_batch: object) -> None:
     raise SystemError("killed")
 
 

@@ -11,12 +11,16 @@ from unittest.mock import patch
 
 import pytest
 
+from receiver.gateway import NotSent
+from receiver.gateway.client import transport
 from receiver.gateway.sending import Dispatcher, Sending, SendRequest, recipients
+from receiver.gateway.simulator.gateway import SimulatedGateway
 from receiver.optout import guard
 from receiver.optout.verify import verify
 from receiver.store.store import Store
+from tests.gateway.sending.conftest import Clock
 from tests.gateway.sending.network import Network
-from tests.gateway.sending.test_dispatch import TEXT, counted, gateway_at, in_state, mobiles, stop
+from tests.gateway.sending.test_dispatch import ACCOUNT, TEXT, counted, gateway_at, in_state, mobiles, stop
 from tests.intake.replies import verified_ledger
 
 PEOPLE = 300
@@ -126,3 +130,54 @@ def test_no_batch_that_is_claimed_after_a_stop_was_recorded_has_the_phone(store:
     assert {event.phone for event in events} == in_state(store, "blocked")
     assert len(events) == counts["blocked"]
     assert verify(store).ok
+
+
+def test_a_stop_that_is_answered_while_a_post_waits_to_be_refused_is_seen_before_the_get(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phones = mobiles(BATCH)
+    send_id = Sending(store).enqueue(SendRequest(phones, TEXT), "li.na").send_id
+    exchange = transport.exchange
+
+    def stopped_amid(site: Any, method: str, *given: Any) -> Any:
+        answer = exchange(site, method, *given)
+        if method == "post":
+            stop(store, phones[0])
+        return answer
+
+    for post in ("refused", "ignored"):
+        with SimulatedGateway([ACCOUNT], post=post) as gateway, monkeypatch.context() as patch:
+            patch.setattr("receiver.gateway.client.gateway.exchange", stopped_amid)
+            assert Dispatcher(store, gateway_at(gateway.url), region="CN").run_send(send_id) is None
+            assert {sent.phone for sent in gateway.sent} == set(phones[1:])
+        assert counted(store, send_id) == {"accepted": BATCH - 1, "blocked": 1}
+        # And again, with others, at a gateway that takes a form but does not read it.
+        phones = mobiles(BATCH, 50)
+        send_id = Sending(store).enqueue(SendRequest(phones, TEXT), "li.na").send_id
+
+
+def test_a_connection_that_takes_longer_than_the_guard_s_answer_holds_sends_nothing(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phones = mobiles(BATCH)
+    send_id = Sending(store, clock=clock).enqueue(SendRequest(phones, TEXT), "li.na").send_id
+    connected = transport._connected
+
+    def slowly(*given: Any) -> Any:
+        connection = connected(*given)
+        stop(store, phones[0])
+        clock.pass_(seconds=6)
+        return connection
+
+    with Network() as network:
+        sending = Dispatcher(store, gateway_at(network.url), region="CN", clock=clock, sleep=lambda _seconds: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(transport, "_connected", slowly)
+            turn = sending.turn(send_id)
+        assert isinstance(turn and turn.error, NotSent)
+        assert counted(store, send_id) == {"queued": BATCH}
+        assert network.texted == []
+        clock.pass_(minutes=1)
+        assert sending.run_send(send_id) is None
+        assert sorted(network.texted) == phones[1:]
+    assert counted(store, send_id) == {"accepted": BATCH - 1, "blocked": 1}

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from receiver.gateway.client.request import length
 from receiver.gateway.sending.rules import (
     Inadmissible,
-    characters,
     check_sender,
     check_text,
     gateway_minute,
@@ -22,7 +22,7 @@ CHINA = timezone(timedelta(hours=8))
     ("text", "count"), [("", 0), ("abc", 3), ("你好", 2), ("😀", 2), ("👨‍👩‍👧", 8), ("𠀀a", 3), ("\r\n", 2)]
 )
 def test_characters_are_counted_as_classic_asp_counts(text: str, count: int) -> None:
-    assert characters(text) == count
+    assert length(text) == count
 
 
 TEXTS = [
@@ -42,6 +42,9 @@ TEXTS = [
     ("white space", " \r\n\t", False, False, ["empty"]),
     ("a NUL", "a\x00b", False, False, ["U+0000"]),
     ("an escape", "a\x1bb", False, False, ["U+001B"]),
+    ("a control character of Latin-1", "a\x85b", False, False, ["U+0085"]),
+    ("what can't be seen", "\u200b \ufeff", False, False, ["nothing in it can be seen"]),
+    ("an unseen one among others", "a\u200bb", False, False, None),
     ("a delete", "a\x7fb", False, False, ["U+007F"]),
     ("line ends and tabs", "a\r\n\tb", False, False, None),
     ("half an emoji", "a\ud83d", False, False, ["U+D83D", "gb18030"]),
@@ -67,7 +70,7 @@ def test_long_is_not_offered_where_it_would_not_do() -> None:
 
 def test_a_character_that_the_charset_lacks_is_named() -> None:
     check_text("😀", any_phs=False, long=False, charset="gb18030")
-    with pytest.raises(Inadmissible, match=r"gbk has no 😀 \(U\+1F600\)"):
+    with pytest.raises(Inadmissible, match=r"😀' \(U\+1F600\), which gbk can't carry"):
         check_text("hi 😀", any_phs=False, long=False, charset="gbk")
 
 
