@@ -1,7 +1,7 @@
 """The databases that tests run against: SQLite, and a real PostgreSQL."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,17 +21,27 @@ def postgres() -> Iterator[Postgres]:
         server.close()
 
 
-@pytest.fixture
-def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty PostgreSQL database: on the server that TEST_DATABASE_URL names, else on our own."""
-    server_url = os.environ.get("TEST_DATABASE_URL")
-    if not server_url:
+@pytest.fixture(scope="session")
+def server_url(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Asks for a PostgreSQL to make databases on: the one that TEST_DATABASE_URL names, else our own."""
+
+    def running() -> str:
+        if given := os.environ.get("TEST_DATABASE_URL"):
+            return given
         server: Postgres = request.getfixturevalue("postgres")
         server.start()  # in case a test left it down
-        server_url = server.url
-    url = create_database(server_url)
+        return server.url
+
+    return running
+
+
+@pytest.fixture
+def postgresql_url(server_url: Callable[[], str]) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    server = server_url()
+    url = create_database(server)
     yield url
-    drop_database(server_url, url)
+    drop_database(server, url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

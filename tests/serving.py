@@ -1,4 +1,4 @@
-"""A callback role in processes of its own, which a test may kill, stop and start again.
+"""A web role in processes of its own, which a test may kill, stop and start again.
 
 with Server(database_url, tmp_path) as server:
     server.get(b"/recv.asp?src=13900000001&dst=1069&msg=0000")   # b"0"
@@ -30,7 +30,7 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """The callback role on ``127.0.0.1``; its port stays the same over any number of restarts.
+    """The callback role, or the one that ``role`` names, on ``127.0.0.1``; its port survives restarts.
 
     ``env`` are further settings by their full names (``RECEIVER_CALLBACK_TOKEN``); none are inherited. It runs in a
     folder of its own below ``directory``, which is its DATA_DIR too, and never reads a ``.env`` of the checkout.
@@ -38,9 +38,16 @@ class Server:
     """
 
     def __init__(
-        self, database_url: str, directory: Path, env: Mapping[str, str] | None = None, *, migrate: bool = True
+        self,
+        database_url: str,
+        directory: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        migrate: bool = True,
+        role: str = "callback",
     ) -> None:
         self.database_url = database_url
+        self.role = role
         self._to_migrate = migrate
         self.port = free_port()
         self.directory = directory / f"server-{self.port}"
@@ -50,7 +57,7 @@ class Server:
             **inherited,
             "RECEIVER_DATABASE_URL": database_url,
             "RECEIVER_DATA_DIR": str(self.directory),
-            "RECEIVER_CALLBACK_BIND": f"127.0.0.1:{self.port}",
+            f"RECEIVER_{role.upper()}_BIND": f"127.0.0.1:{self.port}",
             **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,7 +108,7 @@ class Server:
             self._to_migrate = False
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "receiver", "serve", "--role", "callback"],
+                [sys.executable, "-m", "receiver", "serve", "--role", self.role],
                 cwd=self.directory,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

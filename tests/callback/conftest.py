@@ -1,6 +1,5 @@
 """The callback as a server of its own on either database, or in this process, with what it stored to read."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from receiver.store import store as store_module
 from receiver.store.store import Store
 from receiver.store.tables import messages, optouts, quarantine, refusals
 from tests.callback.raw import Response, ask, get
-from tests.postgres import Postgres, create_database, drop_database
+from tests.postgres import create_database, drop_database
 from tests.serving import Server
 
 
@@ -74,18 +73,14 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="package")
 def receiver_on_postgresql(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    server_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Receiver]:
     """Another on PostgreSQL."""
-    server_url = os.environ.get("TEST_DATABASE_URL")
-    if not server_url:
-        postgres: Postgres = request.getfixturevalue("postgres")
-        postgres.start()
-        server_url = postgres.url
-    url = create_database(server_url)
+    server = server_url()
+    url = create_database(server)
     with running(url, tmp_path_factory.mktemp("receiver")) as started:
         yield started
-    drop_database(server_url, url)
+    drop_database(server, url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,19 +12,15 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from receiver import cli
-from receiver.callback.parse import parse
-from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Origin, Quarantined, Reading, Reason, Reply, Undeliverable, new_id
+from tests.filled import WINDOW, Filled
 
-WINDOW = timedelta(seconds=120)
+__all__ = ["WINDOW", "Filled", "Ran", "Run", "on_terminal"]
 
 
 @dataclass(frozen=True)
@@ -96,39 +92,6 @@ def on_terminal(arguments: Sequence[object], *, columns: int = 160, answer: str 
         said += data
     os.close(ours)
     return Ran(process.wait(), said.decode().replace("\r\n", "\n"), "")
-
-
-class Filled:
-    """A migrated database and a hand to put things into it."""
-
-    def __init__(self, url: str) -> None:
-        self.store = Store(url, pooled=False)
-        self.store.upgrade("head")
-
-    def reply(self, query: bytes, *, at: datetime | None = None, origin: Origin = Origin.PUSH) -> UUID:
-        said = parse(query, Reading())
-        assert isinstance(said, Delivery)
-        reply = Reply(new_id(), at or datetime.now(UTC), origin, "203.81.21.34", said)
-        self.store.record([reply], [], WINDOW)
-        return reply.id
-
-    def kept(
-        self,
-        query: bytes,
-        *,
-        reason: Reason | None = None,
-        peer: str | None = "203.81.21.34",
-        at: datetime | None = None,
-    ) -> UUID:
-        """Put a delivery into quarantine, for ``reason`` or for what is wrong with it."""
-        if reason is not None:
-            why: Delivery | Undeliverable = Undeliverable(reason, "kept by a test", query)
-        else:
-            why = parse(query, Reading())
-        assert isinstance(why, Undeliverable)
-        kept = Quarantined(new_id(), at or datetime.now(UTC), peer, why)
-        self.store.record([], [kept], WINDOW)
-        return kept.id
 
 
 @pytest.fixture
