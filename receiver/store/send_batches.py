@@ -148,8 +148,11 @@ def give_back(
 ) -> None:
     """Queue a claimed batch again of which nothing reached the gateway; ``not_before`` as it was where that is None.
 
-    Where others had put it in doubt meanwhile it stays unsent for good: a person may have dealt with it.
+    Where others had put it in doubt meanwhile it stays unsent for good: a person may have dealt with it. Where the send
+    was ended meanwhile, it ends as that did.
     """
+    # Locked against who ends the send: either that finds the batch queued, or this finds the send ended.
+    connection.execute(select(sends.c.id).where(sends.c.id == batch.send_id).with_for_update())
     later = {} if not_before is None else {"not_before": not_before}
     returned = connection.execute(
         update(send_batches)
@@ -160,6 +163,39 @@ def give_back(
         phones = [phone for phone, _ in batch.phones]
         unsent = {"state": State.CANCELLED, "code": None, "detail": detail}
         answered(connection, batch, [(phones, unsent)], now=now, detail=detail)
+        return
+    end_queued(connection, batch.send_id)
+
+
+def end_queued(connection: Connection, send_id: UUID) -> int:
+    """End what is queued of a send that was ended, as it was; how many people. Nothing where it was not."""
+    send = connection.execute(select(sends).where(sends.c.id == send_id, sends.c.ended_at.is_not(None))).one_or_none()
+    if send is None:
+        return 0
+    if send.ended_as == State.CANCELLED:
+        batch: dict[str, Any] = {"state": State.CANCELLED}
+        settled = {"settled_at": send.ended_at, "settled_by": send.ended_by, "settled_reason": send.ended_detail}
+        recipient: dict[str, Any] = {"state": State.CANCELLED, **settled}
+    else:
+        recipient = {"state": State.REFUSED, "code": send.ended_code, "detail": send.ended_detail}
+        batch = {**recipient, "state": ANSWERED, "answered_at": send.ended_at}
+    taken = connection.scalars(
+        update(send_batches)
+        .where(send_batches.c.send_id == send_id, send_batches.c.state == State.QUEUED)
+        .values(**batch)
+        .returning(send_batches.c.number)
+    ).all()
+    if not taken:
+        return 0
+    return connection.execute(
+        update(send_recipients)
+        .where(
+            send_recipients.c.send_id == send_id,
+            send_recipients.c.state == State.QUEUED,
+            send_recipients.c.batch.in_(taken),
+        )
+        .values(**recipient)
+    ).rowcount
 
 
 def expire(connection: Connection, now: datetime, detail: str) -> int:

@@ -7,21 +7,25 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
-from .send_batches import ANSWERED
+from .send_batches import ANSWERED, end_queued
 from .sends import State
-from .tables import send_batches, send_recipients
+from .tables import send_batches, send_recipients, sends
 
 
 def refuse_queued(connection: Connection, send_id: UUID, code: int, detail: str, now: datetime) -> int:
-    """Refuse what nobody has claimed of a send, with the code that refused another batch of it; how many people."""
-    batch = {"state": ANSWERED, "code": code, "detail": detail, "answered_at": now}
-    return _end_queued(connection, send_id, batch, {"state": State.REFUSED, "code": code, "detail": detail})
+    """Refuse what nobody has claimed of a send, with the code that refused another batch of it; how many people.
+
+    What others have claimed is refused too where it comes back unsent.
+    """
+    return _end(connection, send_id, ended_at=now, ended_as=State.REFUSED, ended_code=code, ended_detail=detail)
 
 
 def cancel(connection: Connection, send_id: UUID, *, actor: str, reason: str, now: datetime) -> int:
-    """Take off the queue what nobody has claimed of a send; how many people."""
-    settled = {"settled_at": now, "settled_by": actor, "settled_reason": reason}
-    return _end_queued(connection, send_id, {"state": State.CANCELLED}, {"state": State.CANCELLED, **settled})
+    """Take off the queue what nobody has claimed of a send; how many people.
+
+    What others have claimed is cancelled too where it comes back unsent.
+    """
+    return _end(connection, send_id, ended_at=now, ended_as=State.CANCELLED, ended_detail=reason, ended_by=actor)
 
 
 def settle(connection: Connection, send_id: UUID, phones: Sequence[str] | None, values: Mapping[str, Any]) -> int:
@@ -45,21 +49,7 @@ def settle(connection: Connection, send_id: UUID, phones: Sequence[str] | None, 
     return settled
 
 
-def _end_queued(connection: Connection, send_id: UUID, batch: Mapping[str, Any], recipient: Mapping[str, Any]) -> int:
-    taken = connection.scalars(
-        update(send_batches)
-        .where(send_batches.c.send_id == send_id, send_batches.c.state == State.QUEUED)
-        .values(**batch)
-        .returning(send_batches.c.number)
-    ).all()
-    if not taken:
-        return 0
-    return connection.execute(
-        update(send_recipients)
-        .where(
-            send_recipients.c.send_id == send_id,
-            send_recipients.c.state == State.QUEUED,
-            send_recipients.c.batch.in_(taken),
-        )
-        .values(**recipient)
-    ).rowcount
+def _end(connection: Connection, send_id: UUID, **ended: Any) -> int:
+    # The send's row first, as who gives a batch back locks it: it is either back already, or finds the send ended.
+    connection.execute(update(sends).where(sends.c.id == send_id, sends.c.ended_at.is_(None)).values(**ended))
+    return end_queued(connection, send_id)

@@ -63,6 +63,13 @@ def get(connection: Connection, send_id: UUID) -> RowMapping | None:
     return connection.execute(select(sends).where(sends.c.id == send_id)).mappings().one_or_none()
 
 
+def states(connection: Connection, send_id: UUID) -> dict[str, tuple[int | None, str | None]]:
+    """Everybody of a send by phone: the batch, None for who was blocked before there was one, and what is told."""
+    chosen = select(send_recipients.c.phone, send_recipients.c.batch, send_recipients.c.detail)
+    found = connection.execute(chosen.where(send_recipients.c.send_id == send_id))
+    return {row.phone: (row.batch, row.detail) for row in found}
+
+
 def page(connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int) -> Sequence[RowMapping]:
     """The newest ``limit`` sends, or the newest of those older than ``after``."""
     statement = select(sends).where(*_conditions(chosen)).order_by(sends.c.id.desc()).limit(limit)

@@ -222,6 +222,12 @@ sends = Table(
     Column("at", UtcDateTime),
     Column("is_held", Boolean, nullable=False),
     Column("is_long", Boolean, nullable=False),
+    # Once it was ended, nothing of it is queued any more: neither what comes back from a call that was not made.
+    Column("ended_at", UtcDateTime),
+    Column("ended_as", String(16)),
+    Column("ended_code", Integer),
+    Column("ended_detail", Text),
+    Column("ended_by", Text),
 )
 
 # What goes to the gateway in one call. A claim is taken before the call and names who makes it.

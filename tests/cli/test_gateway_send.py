@@ -245,6 +245,8 @@ LISTS = [
     ("tabs", "13900000001\tLi\n13900000002\tWang\n", 2),
     ("quoted", '"13900000001","Li, Na"\n', 1),
     ("a byte order mark", "\ufeff13900000001\n", 1),
+    ("a column that is not the first", "name,Phone\nLi,13900000001\n", 1),
+    ("a heading alone in its line", "手机号\n13900000001\n", 1),
 ]
 
 
@@ -258,6 +260,29 @@ def test_recipients_come_from_a_file(
     ran = run("gateway", "send", "--text-file", "text.txt", "--to-file", "phones.csv", "--dry-run")
     assert (ran.status, ran.err) == (0, "")
     assert (ran.rows[0]["recipients"], ran.rows[0]["characters"]) == (count, len(TEXT))
+
+
+BAD_LISTS = [
+    ("a quote that is not closed", '13900000001\n"13900000002\n13900000003\n', "line 2", "quote"),
+    ("a quote out of place", 'phone,name\n13900000001,"Li" Na\n', "line 2", "quote"),
+    ("two phones in a line", "13900000001,13900000002\n", "line 1", "more than one phone"),
+    ("an odd first line", "customers of June\n13900000001\n", "first line", "column phone"),
+    ("two columns of phones", "phone,mobile\n13900000001,13900000002\n", "first line", "one column phone"),
+    ("an empty cell", "phone,name\n13900000001,Li\n,Wang\n", "line 3", "no phone"),
+    ("a short line", "name,phone\nLi,13900000001\nWang\n", "line 3", "no phone"),
+]
+
+
+@pytest.mark.parametrize(("listed", "where", "what"), [pytest.param(*case[1:], id=case[0]) for case in BAD_LISTS])
+def test_no_line_of_a_list_is_passed_over(
+    listed: str, where: str, what: str, sqlite: Filled, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "phones.csv").write_text(listed)
+    ran = run("gateway", "send", "--text", TEXT, "--to-file", "phones.csv", "--dry-run")
+    assert (ran.status, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+    assert where in ran.err
+    assert what in ran.err
+    assert "1390000" not in ran.err
 
 
 def test_recipients_come_from_a_pipe(sqlite: Filled, gateway: SimulatedGateway) -> None:

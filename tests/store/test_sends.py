@@ -1,6 +1,8 @@
 """Sends in the database: stored whole or not, counted by state, and each change only from where it may come."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -153,6 +155,62 @@ def test_what_is_given_back_after_it_was_put_in_doubt_is_known_not_to_be_sent(st
         send_batches.give_back(connection, batch, now=LATER, not_before=None, attempts=0, detail="held up")
     assert states(store, send_id) == {"cancelled": 4}
     assert claim(store, now=LATER) is None
+
+
+@pytest.mark.parametrize("ended_first", [True, False])
+def test_what_comes_back_of_a_cancelled_send_is_cancelled_as_well(store: Store, ended_first: bool) -> None:
+    send_id = add(store, batches=2)
+    batch = claimed(store)
+
+    def cancel() -> None:
+        with store.writing() as connection:
+            send_endings.cancel(connection, send_id, actor="li.na", reason="a slip", now=NOW)
+
+    if ended_first:
+        cancel()
+    with store.writing() as connection:
+        send_batches.give_back(connection, batch, now=NOW, not_before=LATER, attempts=1, detail="no connection")
+    if not ended_first:
+        assert states(store, send_id) == {"queued": 4}
+        cancel()
+    assert states(store, send_id) == {"cancelled": 4}
+    assert claim(store, now=LATER) is None
+    who = {(row.settled_by, row.settled_reason) for row in rows(store, tables.send_recipients)}
+    assert who == {("li.na", "a slip")}
+
+
+def test_what_comes_back_of_a_send_whose_account_was_refused_is_not_tried_either(store: Store) -> None:
+    send_id = add(store, batches=2)
+    batch = claimed(store)
+    with store.writing() as connection:
+        send_endings.refuse_queued(connection, send_id, 6003, "not tried", NOW)
+        send_batches.give_back(connection, batch, now=NOW, not_before=None, attempts=1, detail="no connection")
+    assert states(store, send_id) == {"refused": 4}
+    assert {row.code for row in rows(store, tables.send_recipients)} == {6003}
+    assert claim(store, now=LATER) is None
+
+
+def test_cancelling_and_giving_back_at_once_leave_nothing_queued(store: Store, database_url: str) -> None:
+    for _ in range(20):
+        send_id = add(store, batches=1)
+        batch = claimed(store)
+        other, meet = Store(database_url), threading.Barrier(2)
+
+        def give_back(batch: Claimed = batch, meet: threading.Barrier = meet) -> None:
+            meet.wait()
+            with store.writing() as connection:
+                send_batches.give_back(connection, batch, now=NOW, not_before=None, attempts=1, detail="held up")
+
+        def cancel(send_id: UUID = send_id, other: Store = other, meet: threading.Barrier = meet) -> None:
+            meet.wait()
+            with other.writing() as connection:
+                send_endings.cancel(connection, send_id, actor="li.na", reason="a slip", now=NOW)
+
+        with ThreadPoolExecutor(2) as threads:
+            for done in [threads.submit(give_back), threads.submit(cancel)]:
+                done.result()
+        other.close()
+        assert states(store, send_id) == {"cancelled": 4}
 
 
 def test_a_lease_that_has_run_out_is_in_doubt_and_no_other(store: Store) -> None:

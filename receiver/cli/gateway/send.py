@@ -17,7 +17,7 @@ from receiver.cli.options import Moment, reveal_option
 from receiver.cli.output import Format, format_option, hint
 from receiver.config import Settings
 from receiver.gateway import Gateway, GatewayError
-from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, cancel
+from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, Unknown, cancel
 from receiver.gateway.settings import gateway_of
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
@@ -42,7 +42,11 @@ class Down(click.ClickException):
 @click.option("--text", help="What to send.")
 @click.option("--text-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file that has it.")
 @click.option("--to", multiple=True, metavar="PHONE", help="A phone, written in any way; may be given again.")
-@click.option("--to-file", metavar="FILE|-", help="Phones, one a line or the first column of CSV; - is standard input.")
+@click.option(
+    "--to-file",
+    metavar="FILE|-",
+    help="Phones, one a line, or CSV with a column phone (without a heading the first); - is standard input.",
+)
 @click.option("--at", type=Moment(), help="When the gateway shall send it (China time unless it says).")
 @click.option("--hold", is_flag=True, help="Keep it here until 5 minutes before --at; needs a worker then.")
 @click.option("--sender", metavar="DIGITS", help="Extension digits behind the service number, at most 8.")
@@ -107,7 +111,10 @@ def send(
         if check and gateway is not None:
             sending.plan(request)  # what breaks a rule is not worth asking about
             _check(gateway, request.text)
-        enqueued = sending.enqueue(request, actor)
+        try:
+            enqueued = sending.enqueue(request, actor)
+        except Unknown as unknown:
+            raise Down(str(unknown)) from unknown
         hint(f"This send is {enqueued.send_id}")
         _tell_of(enqueued.plan, at_gateway=at is not None and not hold)
         if gateway is None or later:

@@ -188,14 +188,18 @@ def resume(send_id: UUID, actor: str, reveal: bool, chosen_format: Format) -> No
 @sender_option
 @click.option("--reason", type=_REASON, default="cancelled", show_default=True, help="Why: it is kept.")
 def cancel_(send_id: UUID, actor: str, reason: str) -> None:
-    """Take off the queue what is not yet with the gateway. What is being sent now is sent.
+    """Take off the queue what is not yet with the gateway, and what comes back from there unsent.
 
-    What the gateway keeps for later (--at without --hold) can't be taken back. Exit status 1 where nothing is queued.
+    What is being sent now is sent. What the gateway keeps for later (--at without --hold) can't be taken back. Exit
+    status 1 where nothing is queued.
     """
     with opened(settings()) as store, _explained():
         count = cancel(store, send_id, actor=actor, reason=reason)
     if count == 0:
-        raise click.ClickException("nothing of this send is queued: there is nothing to cancel")
+        raise click.ClickException(
+            "nothing of this send is queued. What is with the gateway now is sent, unless it can't be reached: then it "
+            "is cancelled"
+        )
     click.echo(f"{count:,} cancelled", err=True)
 
 

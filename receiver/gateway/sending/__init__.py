@@ -1,7 +1,7 @@
 """Guarded sending: nobody who said stop is texted, nobody twice, and what became of each is known or in doubt."""
 
 from .dispatch import Dispatcher
-from .enqueue import Enqueued, Sending
+from .enqueue import Enqueued, Sending, Unknown
 from .expire import expire
 from .recipients import Invalid, Recipient
 from .request import InvalidPhones, Plan, SendRequest
@@ -20,6 +20,7 @@ __all__ = [
     "Recipient",
     "SendRequest",
     "Sending",
+    "Unknown",
     "cancel",
     "expire",
     "settle",
