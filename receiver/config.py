@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +20,10 @@ PREFIX = "RECEIVER_"
 _ENV_FILE = Path(".env")
 # Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
 _SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN", "GATEWAY_PASSWORD")
+
+
+# Seconds for what a worker does besides calling the gateway.
+_WORKER_DRAIN = 20.0
 
 
 class ConfigurationError(Exception):
@@ -39,6 +44,17 @@ def _network(value: Any) -> Any:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Networks = Annotated[list[Network], NoDecode, BeforeValidator(_split)]
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
+
+
+def _rate(value: Any) -> Any:
+    written = "".join(value.lower().split()) if isinstance(value, str) else ""
+    if written != "off" and not _RATE.fullmatch(written):
+        raise ValueError("write how many within which time, like 600/minute (second, minute, hour or day), or off")
+    return written
+
+
+Rate = Annotated[str, BeforeValidator(_rate)]
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
@@ -95,6 +111,11 @@ class Settings(BaseSettings):
         30, ge=1, le=300, description="seconds for a call to the gateway in all; a send without an answer is in doubt"
     )
     poll: bool = Field(False, description="pull replies from the gateway with readsms.asp: on or off")
+    rate_limit_key: Rate = Field("600/minute", description="API requests of one key, like 600/minute, or off")
+    rate_limit_address: Rate = Field("1200/minute", description="API requests of one address, or off")
+    rate_limit_failures: Rate = Field(
+        "30/minute", description="API requests without a valid key of one address, or off"
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, json elsewhere"
     )
@@ -184,6 +205,14 @@ class Settings(BaseSettings):
         if self.poll and not (self.gateway_name and self.gateway_password):
             raise ValueError(f"{PREFIX}POLL=on needs {PREFIX}GATEWAY_NAME and {PREFIX}GATEWAY_PASSWORD")
         return self
+
+    @property
+    def worker_drain(self) -> float:
+        """Seconds that a worker may take to end. A call that hands out a reply is never broken off: it would be lost.
+
+        The first one asks for the balance before.
+        """
+        return _WORKER_DRAIN + (2 * self.gateway_timeout if self.gateway_name else 0)
 
     @cached_property
     def url(self) -> str:

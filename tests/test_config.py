@@ -27,6 +27,14 @@ def test_the_defaults_are_those_of_an_embedded_installation(tmp_path: Path) -> N
     assert [str(network) for network in settings.allowed_sources] == ["127.0.0.0/8", "::1/128"]
     assert settings.duplicate_window == 120
     assert settings.unsubscribe_keywords == ["0000"]
+    assert (settings.rate_limit_key, settings.rate_limit_failures) == ("600/minute", "30/minute")
+
+
+def test_a_rate_may_be_written_with_spaces_or_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_RATE_LIMIT_KEY", "10 / Second")
+    monkeypatch.setenv("RECEIVER_RATE_LIMIT_ADDRESS", "Off")
+    settings = config.load()
+    assert (settings.rate_limit_key, settings.rate_limit_address) == ("10/second", "off")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,9 @@ def test_the_defaults_are_those_of_an_embedded_installation(tmp_path: Path) -> N
         ("CALLBACK_TOKEN", "with spaces in it", "8 to 200"),
         ("DATABASE_URL", "mysql://localhost/x", "postgresql+psycopg://"),
         ("CALLBACK_PROCESSES", "2", "PostgreSQL"),
+        ("RATE_LIMIT_KEY", "600", "600/minute"),
+        ("RATE_LIMIT_ADDRESS", "0/minute", "600/minute"),
+        ("RATE_LIMIT_FAILURES", "5/fortnight", "off"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_with_the_way_out(

@@ -7,8 +7,10 @@ from typing import cast
 from flask import current_app
 
 from receiver.access import Keys
+from receiver.access.rates import Policy, Rates
 from receiver.config import Settings
 from receiver.optout.register import Register
+from receiver.store.rate_windows import RateWindows
 from receiver.store.store import Store
 
 _NAME = "receiver"
@@ -24,6 +26,15 @@ class Parts:
     @cached_property
     def keys(self) -> Keys:
         return Keys(self.store)
+
+    @cached_property
+    def rates(self) -> Rates:
+        limits = {
+            Policy.KEY: self.settings.rate_limit_key,
+            Policy.ADDRESS: self.settings.rate_limit_address,
+            Policy.FAILURES: self.settings.rate_limit_failures,
+        }
+        return Rates(RateWindows(self.settings.url), limits)
 
     @cached_property
     def register(self) -> Register:

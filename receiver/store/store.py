@@ -64,13 +64,13 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable once this block is left without an error. Raises StoreError."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and holds no one up. Raises StoreError."""
-        with _translated(), self._engine.connect().execution_options(reading=True) as connection:
+        with translated(), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
 
     @contextmanager
@@ -83,22 +83,22 @@ class Store:
 
     def revision(self) -> str | None:
         """The schema's revision; None where it was never migrated. Raises StoreError."""
-        with _translated():
+        with translated():
             return migrate.current(self._engine)
 
     def ensure_current(self) -> bool:
         """Migrate where the schema is older than the code; whether it was. Raises StoreError."""
-        with _translated():
+        with translated():
             return migrate.ensure_current(self._engine)
 
     def upgrade(self, revision: str) -> None:
         """Apply migrations up to ``revision`` or ``head``. Raises StoreError."""
-        with _translated():
+        with translated():
             migrate.upgrade(self._engine, revision)
 
     def downgrade(self, revision: str) -> None:
         """Take migrations back to ``revision`` or ``base``. Raises StoreError."""
-        with _translated():
+        with translated():
             migrate.downgrade(self._engine, revision)
 
     def close(self) -> None:
@@ -106,7 +106,8 @@ class Store:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Have what the database raises in this block come as StoreError."""
     try:
         yield
     except exc.SQLAlchemyError as error:

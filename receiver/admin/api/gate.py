@@ -8,9 +8,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from receiver.access import Act, Action, Key, KeyRefused
 from receiver.access.audit import Via
+from receiver.access.rates import Policy
 from receiver.access.scopes import allows
+from receiver.vocabulary.source import neighbourhood
 
 from ..parts import parts
+from ..peer import peer
+from . import limits
 from .problems import BAD_REQUEST, FORBIDDEN, MEDIA, TOO_LARGE, UNAUTHORIZED, Rejected
 from .routes import PREFIX, is_public, scope_of, takes_body
 
@@ -25,6 +29,7 @@ def guard(app: Flask) -> None:
     app.before_request(_name_request)
     app.before_request(_pass)
     app.after_request(_tell_request)
+    app.after_request(limits.tell)
 
 
 def key() -> Key:
@@ -35,7 +40,7 @@ def key() -> Key:
 
 def act(action: Action, target: str | None = None, **detail: object) -> Act:
     """What this request does, for the audit."""
-    return Act(action, key().actor, Via.API, target, detail, key().id, request.remote_addr)
+    return Act(action, key().actor, Via.API, target, detail, key().id, peer())
 
 
 def _name_request() -> None:
@@ -50,6 +55,7 @@ def _tell_request(response: Response) -> Response:
 def _pass() -> None:
     if not request.path.startswith(PREFIX + "/"):
         return
+    limits.take(Policy.ADDRESS, neighbourhood(peer()))
     _check_encoding()
     if request.routing_exception is not None or request.endpoint is None:
         return  # 404 and 405 are the framework's to say
@@ -57,6 +63,7 @@ def _pass() -> None:
     if is_public(view):
         return
     g.key = _authenticated()
+    limits.take(Policy.KEY, str(g.key.id))
     scope = scope_of(view)
     if scope is None or not allows(g.key.scopes, scope):
         # A route that names no scope is open to nobody.
@@ -67,12 +74,16 @@ def _pass() -> None:
 
 def _authenticated() -> Key:
     given = request.authorization
-    if given is None or given.type != "bearer" or not given.token:
-        raise Rejected(UNAUTHORIZED, UNAUTHORIZED.advice, headers=_CHALLENGE)
-    try:
-        return parts().keys.authenticate(given.token)
-    except KeyRefused as refused:
-        raise Rejected(UNAUTHORIZED, f"{refused}", headers=_CHALLENGE) from None
+    why = UNAUTHORIZED.advice
+    if given is not None and given.type == "bearer" and given.token:
+        try:
+            return parts().keys.authenticate(given.token)
+        except KeyRefused as refused:
+            why = str(refused)
+    # Counted apart, and less of it allowed. Whoever has a key is not shut out by a neighbour who guesses: with 256
+    # random bits, guessing is noise and no danger.
+    limits.take(Policy.FAILURES, neighbourhood(peer()))
+    raise Rejected(UNAUTHORIZED, why, headers=_CHALLENGE)
 
 
 def _check_encoding() -> None:
