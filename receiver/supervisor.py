@@ -15,7 +15,7 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 READY_SECONDS = 20.0
-# Gunicorn drains for less (receiver.server); past this a role is killed.
+# Gunicorn drains for less (receiver.server); past this a role is killed, unless it was given longer.
 STOP_SECONDS = 25.0
 _TICK = 0.05
 # A role that dies again and again is started again ever more slowly, until it has lived for a minute.
@@ -40,14 +40,19 @@ class _Role:
 class Supervisor:
     """Keeps roles running, each a process of its own: a name, and what runs it until SIGTERM.
 
-    A task of ``once`` is such a process too, but is done when it has returned without an error.
+    A task of ``once`` is such a process too, but is done when it has returned without an error. ``patience`` is how
+    many seconds a role may take to end that takes longer than others.
     They are forked, so that what they share is imported once. No thread may run in this process, and no connection
     be open.
     """
 
     def __init__(
-        self, roles: Mapping[str, Callable[[], None]], once: Mapping[str, Callable[[], None]] | None = None
+        self,
+        roles: Mapping[str, Callable[[], None]],
+        once: Mapping[str, Callable[[], None]] | None = None,
+        patience: Mapping[str, float] | None = None,
     ) -> None:
+        self._patience = patience or {}
         self._roles = [_Role(name, run) for name, run in roles.items()]
         self._roles += [_Role(name, run, once=True) for name, run in (once or {}).items()]
         self._stopping = False
@@ -107,15 +112,18 @@ class Supervisor:
     def drain(self) -> int:
         """End every role: what was accepted is committed and answered; the exit status as of ``run``."""
         self._stopping = True
-        running = [role.process for role in self._roles if role.process is not None]
-        for process in running:
+        running = sorted(
+            ((self._patience.get(role.name, STOP_SECONDS), role.process) for role in self._roles if role.process),
+            key=lambda each: each[0],
+        )
+        for _, process in running:
             process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
+        began = time.monotonic()
         killed = 0
-        for process in running:
-            process.join(max(0.0, deadline - time.monotonic()))
+        for patience, process in running:
+            process.join(max(0.0, began + patience - time.monotonic()))
             if process.is_alive():
-                _log.error("process %d did not end in %d s: killed", process.pid, STOP_SECONDS)
+                _log.error("process %d did not end in %d s: killed", process.pid, patience)
                 os.killpg(process.pid, signal.SIGKILL)
                 killed = 1
         return killed

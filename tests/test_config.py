@@ -161,3 +161,11 @@ def test_an_env_file_that_is_no_utf_8_is_said_so(tmp_path: Path) -> None:
 
     with pytest.raises(config.ConfigurationError, match="UTF-8"):
         config.load()
+
+
+@pytest.mark.parametrize("timeout", [1, 30, 300])
+def test_a_worker_may_take_as_long_to_end_as_its_longest_calls(monkeypatch: pytest.MonkeyPatch, timeout: int) -> None:
+    monkeypatch.setenv("RECEIVER_GATEWAY_TIMEOUT", str(timeout))
+    assert config.load().worker_drain == 20
+    monkeypatch.setenv("RECEIVER_GATEWAY_NAME", "demo")
+    assert config.load().worker_drain > 2 * timeout

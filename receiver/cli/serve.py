@@ -17,6 +17,8 @@ from receiver.store.store import Store
 
 ROLES = ("callback", "admin", "worker")
 _RETRY_SECONDS = 2.0
+# Seconds past its own patience.
+_KILLED_AFTER = 5.0
 
 
 @click.command("serve")
@@ -47,7 +49,11 @@ def command(role: str | None) -> None:
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     # Replies must not wait for a database: the callback answers -4 until it is there, and then it is migrated.
-    supervisor = Supervisor(runs, once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)})
+    supervisor = Supervisor(
+        runs,
+        once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)},
+        patience={"worker": settings.worker_drain + _KILLED_AFTER},
+    )
     try:
         supervisor.start()
         if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):

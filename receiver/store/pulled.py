@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, ScalarSelect, select, update
 
-from receiver.vocabulary import Reply, earliest_id
+from receiver.vocabulary import Kind, Reply, earliest_id
+from receiver.vocabulary.ledger import timestamp
 
 from .tables import messages, pulled_replies
 from .upsert import insert_or
@@ -17,14 +18,17 @@ _LONGEST_UNREAD = timedelta(days=30)
 
 
 def not_pulled_before(connection: Connection, replies: Sequence[Reply]) -> list[Reply]:
-    """``replies`` without those that are messages already: the same number at the gateway with the same words.
+    """``replies`` without those that are messages already: the same number of the same account at the gateway, with
+    the same words from the same phone, sent at the same time.
 
-    The number alone would not do: after a change of account or of gateway it may begin anew.
+    The number alone would not do: after a change of account or of gateway it may begin anew. Nor does all of that for
+    an unsubscribe of which it is not known when it was sent: the same again may be a second one.
     """
     statement = insert_or(connection, pulled_replies).on_conflict_do_nothing().returning(pulled_replies.c.message_id)
     new = []
     for reply in replies:
-        if reply.gateway_id is not None:
+        is_known_by_all = reply.sent_at is not None or reply.delivery.kind is not Kind.UNSUBSCRIBE
+        if reply.gateway_id is not None and is_known_by_all:
             row = {
                 "gateway_id": reply.gateway_id,
                 "fingerprint": _fingerprint(reply),
@@ -71,5 +75,6 @@ def _like(reply: Reply, window: timedelta) -> ScalarSelect[UUID]:
 
 
 def _fingerprint(reply: Reply) -> str:
-    said = reply.delivery
-    return sha256(b"\0".join([said.src_wire.encode(), said.dst.encode(), said.raw])).hexdigest()
+    said, sent_at = reply.delivery, "" if reply.sent_at is None else timestamp(reply.sent_at)
+    known = [said.src_wire.encode(), said.dst.encode(), (reply.account or "").encode(), sent_at.encode(), said.raw]
+    return sha256(b"\0".join(known)).hexdigest()

@@ -1,7 +1,7 @@
 """The words everything else speaks: values and pure rules, with no I/O and nothing of ours imported."""
 
 from .charset import Charset, Decoded, decode
-from .identity import as_it_came, mask, phone_identity
+from .identity import as_it_came, mask, mask_phones, phone_identity
 from .ids import earliest_id, new_id
 from .reading import Reading
 from .reply import Delivery, Kind, Origin, Quarantined, Reason, Reply, Undeliverable
@@ -25,6 +25,7 @@ __all__ = [
     "is_unsubscribe",
     "keyword_set",
     "mask",
+    "mask_phones",
     "new_id",
     "phone_identity",
 ]

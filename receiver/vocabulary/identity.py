@@ -12,6 +12,10 @@ _CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?0?(1[3-9][0-9]{9})")
 # Between the digits of a number people write these, besides white space and what can't be seen.
 _PUNCTUATION = frozenset("-\u2010\u2011\u2012\u2013\u2014()./")
 _UNSEEN = frozenset(["Zs", "Zl", "Zp", "Cc", "Cf"])
+# Seven digits and more, of any width, with whatever people write between them.
+_PHONE_IN_WORDS = re.compile(
+    r"(?P<address>(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]))|[+＋]?\d(?:[\s\-\u2010-\u2014()（）./]{0,3}\d){6,}"
+)
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")
 _INTERNATIONAL_WITHOUT_PLUS = re.compile(r"(?!9[56])[2-9][0-9]{9,14}")
 
@@ -46,6 +50,16 @@ def mask(phone: str) -> str:
         return f"{phone[:-8]}****{phone[-4:]}"
     shown = len(phone) // 3
     return phone[:shown] + "*" * (len(phone) - 2 * shown) + phone[len(phone) - shown :]
+
+
+def mask_phones(words: str) -> str:
+    """Somebody else's words with every phone in them masked, however it is written there."""
+    return _PHONE_IN_WORDS.sub(lambda found: found["address"] or mask(_compact(found[0])), words)
+
+
+def _compact(written: str) -> str:
+    plain = unicodedata.normalize("NFKC", written)
+    return "".join(char for char in plain if char.isdecimal() or char == "+")
 
 
 @lru_cache(maxsize=4096)

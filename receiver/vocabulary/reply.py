@@ -75,7 +75,8 @@ class Undeliverable:
 class Reply:
     """A delivery with what makes it ours: its id, when and how it came.
 
-    A pulled one has its number at the gateway, and when the phone sent it, to the minute (protocol.md §5).
+    A pulled one has its number at the gateway, when the phone sent it, to the minute (protocol.md §5), and the account
+    that it was pulled with.
     """
 
     id: UUID
@@ -85,6 +86,7 @@ class Reply:
     delivery: Delivery
     gateway_id: str | None = None
     sent_at: datetime | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ def work(settings: Settings) -> bool:
     configure_logging(settings.log_format, settings.log_level, role="worker")
     store = Store(settings.url)
     parts = Parts.of(settings, store)
-    worker = Worker(store, tasks(parts), chores(parts))
+    worker = Worker(store, tasks(parts), chores(parts), drain=settings.worker_drain)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: worker.stop())
     ended = worker.run()

@@ -1,6 +1,5 @@
 """What may be told of a failure: its kind and its words, where these are ours, and never a phone or a text."""
 
-import re
 import traceback
 from pathlib import Path
 
@@ -8,13 +7,13 @@ from receiver.config import ConfigurationError
 from receiver.gateway.client import GatewayError
 from receiver.gateway.polling import PollingError
 from receiver.store.errors import StoreError
+from receiver.vocabulary import mask_phones
 
 from .lease import LeaseLost
 
 # Their words are made by us, or of an operating system or driver that knows of no reply.
 _SPOKEN = (ConfigurationError, GatewayError, LeaseLost, OSError, PollingError, StoreError)
 _HOME = Path(__file__).parents[2]
-_NUMBER = re.compile(r"\+?[0-9](?:[ -]?[0-9]){6,}")
 _LONGEST = 300
 
 
@@ -23,7 +22,7 @@ def described(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, _SPOKEN):
         first_line = str(error).strip().partition("\n")[0]
-        return f"{kind}: {_NUMBER.sub('…', first_line)}"[:_LONGEST]
+        return f"{kind}: {mask_phones(first_line)}"[:_LONGEST]
     return f"{kind} in {_place(error)}"
 
 

@@ -13,16 +13,18 @@ from .task import Chore, Task
 
 _log = logging.getLogger(__name__)
 
-# Seconds that what runs may take to end. A supervisor kills a little later (receiver.supervisor).
-DRAIN_SECONDS = 20.0
 _WATCH_SECONDS = 0.1
 
 
 class Worker:
-    """Runs ``tasks``, shared with every other worker on the database, and ``chores`` of this machine."""
+    """Runs ``tasks``, shared with every other worker on the database, and ``chores`` of this machine.
 
-    def __init__(self, store: Store, tasks: Sequence[Task], chores: Sequence[Chore] = ()) -> None:
+    ``drain`` is how many seconds what runs may take to end.
+    """
+
+    def __init__(self, store: Store, tasks: Sequence[Task], chores: Sequence[Chore] = (), *, drain: float) -> None:
         self._asked_to_stop = False
+        self._drain = drain
         self._stop = threading.Event()
         leases, outage = Leases(store), Outage()
         self._runners: list[TaskRunner | ChoreRunner] = [
@@ -44,12 +46,12 @@ class Worker:
             for runner in self._runners:
                 runner.watch()
         self._stop.set()
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + self._drain
         for thread in threads.values():
             thread.join(max(0.0, deadline - time.monotonic()))
         left = [name for name, thread in threads.items() if thread.is_alive()]
         if left:
-            _log.error("not ended in %.0f s: %s", DRAIN_SECONDS, ", ".join(left))
+            _log.error("not ended in %.0f s: %s", self._drain, ", ".join(left))
         return not left
 
 

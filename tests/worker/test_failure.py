@@ -12,7 +12,7 @@ from receiver.worker.failure import described
     ("error", "told"),
     [
         (NotSent("can't connect to 203.81.21.34:80"), "NotSent: can't connect to 203.81.21.34:80"),
-        (InDoubt("of 13900000001 and +86 154-0000-0000"), "InDoubt: of … and …"),
+        (InDoubt("of 13900000001 and +86 154-0000-0000"), "InDoubt: of 139****0001 and +86154****0000"),
         (Unavailable("OperationalError: gone\nparameters: secret"), "Unavailable: OperationalError: gone"),
         (CannotSpool("/var/x can't be written"), "CannotSpool: /var/x can't be written"),
         (Unreadable("no id", b"src=13900000001&msg=secret"), "Unreadable: no id"),

@@ -30,13 +30,13 @@ class Recorded(HttpGateway):
     def __init__(self) -> None:
         super().__init__()
         self.spans: list[tuple[float, float]] = []
-        fetch = self.inbox.fetch_reply
+        fetch = self.inbox.next
 
         def recorded() -> bytes:
             self.spans.append((time.monotonic(), time.monotonic()))
             return fetch()
 
-        self.inbox.fetch_reply = recorded  # type: ignore[method-assign]
+        self.inbox.next = recorded  # type: ignore[method-assign]
 
 
 @contextmanager

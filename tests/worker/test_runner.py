@@ -268,9 +268,8 @@ def test_a_chore_that_fails_says_so_once_and_once_when_it_is_well_again(caplog: 
 
 
 def test_one_stuck_task_holds_no_other_and_the_worker_ends_in_time(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("receiver.worker.worker.DRAIN_SECONDS", 0.5)
     hanging, released, ran = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     def hang(_lease: Lease, _wait: Wait) -> Ran:
@@ -282,9 +281,8 @@ def test_one_stuck_task_holds_no_other_and_the_worker_ends_in_time(
         ran.release()
         return Ran(0)
 
-    worker = Worker(
-        store, [Task("stuck", 600, hang), Task("lively", 600, go_on)], [Chore("chore", 0.01, lambda: ran.release())]
-    )
+    tasks = [Task("stuck", 600, hang), Task("lively", 600, go_on)]
+    worker = Worker(store, tasks, [Chore("chore", 0.01, lambda: ran.release())], drain=1)
     ended: list[bool] = []
     thread = threading.Thread(target=lambda: ended.append(worker.run()))
     thread.start()
@@ -311,7 +309,7 @@ def test_told_to_stop_a_worker_finishes_what_runs_and_gives_it_back(store: Store
         assert wait(60), "nobody told it"
         return Ran(60, "finished")
 
-    worker = Worker(store, [Task("t", 600, run)])
+    worker = Worker(store, [Task("t", 600, run)], drain=20)
     thread = threading.Thread(target=worker.run)
     thread.start()
     assert running.wait(30)
@@ -333,7 +331,7 @@ def test_two_workers_share_a_task(store: Store, database_url: str) -> None:
         return Ran(0)
 
     stores = [Store(database_url) for _ in range(3)]
-    workers = [Worker(own, [Task("t", 600, run, look_every=0.01)]) for own in stores]
+    workers = [Worker(own, [Task("t", 600, run, look_every=0.01)], drain=20) for own in stores]
     threads = [threading.Thread(target=worker.run) for worker in workers]
     for thread in threads:
         thread.start()

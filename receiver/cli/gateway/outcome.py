@@ -1,6 +1,5 @@
 """What became of a send, as people and programs see it: a summary, and everybody who was not reached."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,6 @@ from receiver.gateway import meaning_of
 from receiver.store import sends
 from receiver.store.sends import State
 from receiver.store.store import Store
-from receiver.vocabulary import mask
 
 STYLES = {
     State.ACCEPTED: "green",
@@ -24,7 +22,6 @@ STYLES = {
 # On a terminal, of those who were not reached; programs get all.
 _SHOWN = 20
 _PAGE = 1_000
-_DIGITS = re.compile(r"\+?[0-9]{7,}")
 
 status = Column("status", "status", style=lambda state: STYLES.get(state, ""), fixed=True)
 _SUMMARY = (
@@ -86,12 +83,9 @@ def meanings(code: int | None) -> dict[str, Any]:
 
 
 def person(row: Row, *, reveal: bool) -> dict[str, Any]:
-    """A recipient's row to be shown: the phone masked unless ``reveal``, in the gateway's own words too."""
-    detail = row["detail"]
-    if detail is not None and not reveal:
-        detail = _DIGITS.sub(lambda found: mask(found[0]), detail)
+    """A recipient's row to be shown: the phone masked unless ``reveal``."""
     shown = {**row, "kind": "recipient", "send": row["send_id"], "status": row["state"], "people": 1}
-    shown |= {**meanings(row["code"]), "detail": detail}
+    shown |= meanings(row["code"])
     return shown if reveal else masked(shown, "phone", "written")
 
 

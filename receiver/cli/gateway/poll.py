@@ -13,6 +13,7 @@ from receiver.cli.database import opened, settings
 from receiver.config import Settings
 from receiver.gateway.client import GatewayError, Refusal
 from receiver.gateway.polling import APART, Became, Poller, PollingError, lease_seconds, task_name
+from receiver.store.errors import StoreError
 from receiver.worker.failure import described
 from receiver.worker.lease import Lease, LeaseLost, Leases
 from receiver.worker.roster import Parts
@@ -68,9 +69,13 @@ def _pull(
         lease = _claimed(chosen, leases)
         try:
             poller.run(lease, wait, until_empty=not follow)
-        except (GatewayError, PollingError, LeaseLost) as failure:
+        except (GatewayError, PollingError, LeaseLost, StoreError, OSError) as failure:
             rest = lease.rest_after_failure(APART)
-            lease.finish(rest, error=described(failure))
+            try:
+                lease.finish(rest, error=described(failure))
+            except StoreError as gone:
+                # The database is: who wants to pull waits until the lease has run out.
+                click.echo(f"the lease could not be given back: {described(gone)}", err=True)
             if not follow or isinstance(failure, Refusal):
                 return failure
             shown.line(f"{failure}; again in {rest:.0f} s")

@@ -1,7 +1,7 @@
 """The gateway's calls as a typed library that stands alone (protocol.md §2 to §7)."""
 
 from . import refusals
-from .answers import Balance, ContentVerdict, PulledReply, SendAnswer
+from .answers import Balance, ContentVerdict, Fetched, PulledReply, SendAnswer
 from .codes import Concern, Meaning, meaning_of
 from .errors import GatewayError, InDoubt, NotSent, Refusal, Unreadable, Unsendable
 from .gateway import Gateway
@@ -11,6 +11,7 @@ __all__ = [
     "Balance",
     "Concern",
     "ContentVerdict",
+    "Fetched",
     "Gateway",
     "GatewayError",
     "InDoubt",

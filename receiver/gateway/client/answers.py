@@ -37,6 +37,14 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer of readsms.asp as it came. ``whole``: HTTP told its length, so that nothing is missing at its end."""
+
+    body: bytes = field(repr=False)
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class PulledReply:
     """One reply, which the gateway has marked as read by handing it out.
 

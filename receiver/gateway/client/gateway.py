@@ -6,7 +6,8 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from . import request
-from .answers import Balance, ContentVerdict, PulledReply, SendAnswer
+from .answers import Balance, ContentVerdict, Fetched, PulledReply, SendAnswer
+from .discreet import discreet, discreet_answer
 from .errors import InDoubt, NotSent, Refusal, Unreadable
 from .parse import parse_balance, parse_change, parse_content, parse_send
 from .reply import parse_reply
@@ -93,7 +94,7 @@ class Gateway:
         """What is left on the account (§4)."""
         return self._call("getfee.asp", [], partial(parse_balance, charset=self._charset))
 
-    def fetch_reply(self) -> bytes:
+    def fetch_reply(self) -> Fetched:
         """The answer of readsms.asp as it came, for ``parse_reply``: a read is destructive, so keep it before (§5).
 
         Calls must be more than 5 seconds apart. Where it is open yet whether the gateway takes POST, the balance is
@@ -101,11 +102,13 @@ class Gateway:
         """
         if self._method is None:
             self._find_method()
-        return self._ask(self._method or "post", "readsms.asp", [], Deadline(self.timeout)).body
+        answer = self._ask(self._method or "post", "readsms.asp", [], Deadline(self.timeout))
+        return Fetched(answer.body, answer.whole)
 
     def read_reply(self) -> PulledReply | None:
         """The next unread reply, or None; what can't be read is in Unreadable's ``body``, and nowhere else (§5)."""
-        return parse_reply(self.fetch_reply(), self._charset)
+        fetched = self.fetch_reply()
+        return parse_reply(fetched.body, self._charset, whole=fetched.whole)
 
     def change_password(self, new: str) -> None:
         """Change the password to one of 5 to 19 ASCII characters (§6); in doubt, either may be valid."""
@@ -154,13 +157,18 @@ class Gateway:
         except Unreadable as doubt:
             raise Unreadable(f"{page}: {doubt}", answer.body) from None
         except Refusal as said:
+            said.message = discreet(said.message, *self._secrets(parameters))
             if said.code not in _TELLS_NOTHING:
                 self._method = method
             elif method == "get":
                 self._post_was_not_taken = False  # neither is understood: the account it is, not the method
             raise
         self._method = method
-        return parsed
+        return discreet_answer(parsed, *self._secrets(parameters))
+
+    def _secrets(self, parameters: _Parameters) -> tuple[str, ...]:
+        """What no answer's words may repeat to anybody."""
+        return self._password, *(value for name, value in parameters if name == "newpwd")
 
     def _ask(
         self,

@@ -29,13 +29,15 @@ _NOTHING_UNREAD = re.compile(
 _ESCAPED_WORD = re.compile(rb"(?:%(?:20|0[09ADad]|3[0-9]))*[0-9A-Za-z]*(?:%(?:20|0[09ADad]|3[0-9]))*")
 
 
-def parse_reply(body: bytes, charset: str = "gb18030") -> PulledReply | None:
+def parse_reply(body: bytes, charset: str = "gb18030", *, whole: bool = True) -> PulledReply | None:
     """The reply in ``body``; None where nothing is unread: ``id`` 0 with no error beside it.
 
-    The fields come in any order, and the text may hold ``&`` and ``=``, even ``&dst=1`` (see ``_split``). Raises
-    Refusal, and Unreadable where there is no number, no text, or nobody that it is from.
+    The fields come in any order, and the text may hold ``&`` and ``=``, even ``&dst=1`` (see ``_split``). Where it is
+    not known to be ``whole``, its last field may be cut, and decides nothing (see ``_may_be_cut``). Raises Refusal, and
+    Unreadable where there is no number, no text, nobody that it is from, or one of these may be cut.
     """
-    before, text, after = _split(segments(body))
+    parts = segments(body)
+    before, text, after = _split(parts)
     fields = before | after
     number = _value(fields, "id")
     if not _ID.fullmatch(number):
@@ -48,6 +50,8 @@ def parse_reply(body: bytes, charset: str = "gb18030") -> PulledReply | None:
         src, dst = dst, ""  # seen: the phone in dst (§5)
     if text is None or not src:
         raise Unreadable(f"the gateway's answer has no {_MSG if text is None else 'src'}", body)
+    if not whole and _may_be_cut(parts[-1], body):
+        raise Unreadable("the gateway's answer may be cut: nothing tells where it ends", body)
     return PulledReply(number, src, dst, _in_escapes(text), _moment(_value(fields, "time")))
 
 
@@ -78,6 +82,15 @@ def _split(parts: list[bytes]) -> tuple[dict[str, bytes], bytes | None, dict[str
                 after |= passed
                 passed, end = {}, place
     return before, b"&".join([pairs[start][1], *parts[start + 1 : end]]), after
+
+
+def _may_be_cut(last: bytes, body: bytes) -> bool:
+    """Whether the end of an answer without a length may be missing, with something that counts.
+
+    Not where a line end follows, nor within the time: the reply is all there, when it was sent then is not known. Nor
+    within ``err``, which a reply does not have. Any other end may be one of a text, a phone, or a field's name.
+    """
+    return named(last)[0] not in ("time", TEXT) and not body.endswith((b"\r", b"\n"))
 
 
 def _chosen(pairs: list[tuple[str, bytes]]) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ class Became(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
-    """Unreadable, and the same as the last that was: it is in quarantine already."""
+    """A page that is no reply, and the same as the last that was: it is in quarantine already."""
     NOTHING = "nothing"
     CORRUPT = "corrupt"
     """Set aside: the file was not what had been written."""
@@ -90,11 +90,17 @@ class Drain:
     def _is_repeated(self, said: Quarantined) -> bool:
         """Whether it is the same error page again. Whoever says stop is heard each time."""
         why = said.undeliverable
-        if why.reason is not Reason.UNREADABLE or why.unsubscribes is not None:
+        if why.reason is not Reason.UNREADABLE or why.unsubscribes is not None or _has_a_reply(why.raw):
             return False
         with self._store.reading() as connection:
             last = quarantine.page(connection, quarantine.Filter(Reason.UNREADABLE), limit=1, with_raw=True)
         return bool(last) and last[0]["raw"] == why.raw
+
+
+def _has_a_reply(body: bytes) -> bool:
+    """Whether an answer that can't be read has something of a phone or a text: two that are alike may be two."""
+    names = {part.partition(b"=")[0].strip().lower() for part in body.split(b"&")}
+    return not names.isdisjoint({b"src", b"msg"})
 
 
 def _kind(said: Reply | Quarantined) -> Became:

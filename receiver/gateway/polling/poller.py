@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from receiver.gateway.client import InDoubt, Refusal, Unreadable, parse_reply
+from receiver.gateway.client import Fetched, InDoubt, Refusal, Unreadable, parse_reply
 from receiver.vocabulary import new_id
 
 from .drain import Became, Drain
@@ -45,7 +45,7 @@ class Asked(Protocol):
 
     timeout: float
 
-    def fetch_reply(self) -> bytes: ...
+    def fetch_reply(self) -> Fetched: ...
 
 
 class Turn(Protocol):
@@ -102,6 +102,12 @@ class Poller:
 
         Raises GatewayError, PollingError, StoreError, OSError, and what ``turn`` raises.
         """
+        try:
+            self._run(turn, wait, until_empty=until_empty)
+        finally:
+            self._spool.release()
+
+    def _run(self, turn: Turn, wait: Wait, *, until_empty: bool) -> None:
         well = False
         resting = turn.rest(self._apart)
         while not (resting > 0 and wait(resting)):
@@ -125,7 +131,7 @@ class Poller:
         if self._unkept is not None:
             self._keep(self._unkept)
         try:
-            self._spool.probe()
+            self._spool.reserve()
         except OSError as failure:
             raise CannotSpool(
                 f"{self._spool.folder} can't be written: {failure.strerror or failure}. No reply is pulled"
@@ -136,9 +142,9 @@ class Poller:
         """Ask once; whether there was a reply."""
         wrong: Exception | None = None
         try:
-            body = self._gateway.fetch_reply()
+            fetched = self._gateway.fetch_reply()
         except Unreadable as failure:
-            body, wrong = failure.body, failure
+            fetched, wrong = Fetched(failure.body, whole=False), failure
         except InDoubt:
             _log.warning("a call to pull a reply got no answer: if the gateway handed one out, it is lost")
             raise
@@ -148,14 +154,14 @@ class Poller:
         read_at = self._clock()
         if wrong is None:
             try:
-                if parse_reply(body, self._charset) is None:
+                if parse_reply(fetched.body, self._charset, whole=fetched.whole) is None:
                     return False
             except Refusal:
                 raise
             except Exception as failure:  # even were the fault ours: what can't be read is kept above all
                 wrong = failure
-        if body:
-            self._keep(Answer(new_id(), read_at, self._account, self._charset, body))
+        if fetched.body:
+            self._keep(Answer(new_id(), read_at, self._account, self._charset, fetched.body, fetched.whole))
             self.became += self._drain.run()
         if wrong is not None:
             raise wrong

@@ -17,7 +17,7 @@ _LONGEST_NUMBER = 32
 def item(answer: Answer, reading: Reading) -> Reply | Quarantined | None:
     """What is to be stored of an answer, under its id; None where the gateway said that there was nothing."""
     try:
-        pulled = parse_reply(answer.body, answer.charset)
+        pulled = parse_reply(answer.body, answer.charset, whole=answer.whole)
     except Refusal:
         return None
     except Exception as failure:
@@ -47,7 +47,14 @@ def _reply(answer: Answer, pulled: PulledReply, reading: Reading) -> Reply | Qua
             return _quarantined(answer, reason, f"{what} has {len(text)} characters, more than {longest}", stop)
     delivery = reading.delivery(src, dst, pulled.raw)
     return Reply(
-        answer.id, answer.read_at, Origin.POLL, None, delivery, gateway_id=pulled.gateway_id, sent_at=pulled.sent_at
+        answer.id,
+        answer.read_at,
+        Origin.POLL,
+        None,
+        delivery,
+        gateway_id=pulled.gateway_id,
+        sent_at=pulled.sent_at,
+        account=answer.account,
     )
 
 
@@ -57,17 +64,20 @@ def _quarantined(answer: Answer, reason: Reason, detail: str, stop: str | None =
 
 
 def _surely_unsubscribes(body: bytes, reading: Reading) -> str | None:
-    """The phone that says stop in an answer that can't be read as a whole, where there is no doubt about either.
+    """The phone that says stop in an answer that can't be read as a whole, where there is no doubt whose it is.
 
-    No doubt: one phone, one text, and both are followed by another field, so that neither has been cut.
+    No doubt: one phone, which is followed by another field, so that it has not been cut. Its one text may have been:
+    0000 of which more may have followed is honoured, for who said more than stop loses less than who said it in vain.
     """
-    *whole, _ = body.split(b"&")
-    fields = [
-        (name.strip().lower(), value) for name, equals, value in (part.partition(b"=") for part in whole) if equals
-    ]
-    senders, texts = ([value for name, value in fields if name == wanted] for wanted in (b"src", b"msg"))
+    *whole, last = body.split(b"&")
+    senders, texts = _values(whole, b"src"), _values([*whole, last], b"msg")
     if len(senders) != 1 or len(texts) != 1:
         return None
     if not reading.unsubscribes(texts[0]):
         return None
     return phone_identity(unquote_to_bytes(senders[0]).decode("ascii", "replace"), reading.region)
+
+
+def _values(parts: list[bytes], wanted: bytes) -> list[bytes]:
+    pairs = (part.partition(b"=") for part in parts)
+    return [value for name, equals, value in pairs if equals and name.strip().lower() == wanted]

@@ -25,8 +25,9 @@ _FORMAT = b"receiver-poll"
 _VERSION = b"1"
 _COMPLETE, _PART, _CORRUPT = ".reply", ".part", ".corrupt"
 _LOCK = ".lock"
-# More than any answer takes.
-_PROBE = b"\0" * 65_536
+_RESERVED = ".reserved-"
+# More than any answer takes with its head (receiver.gateway.client.transport.LARGEST_ANSWER).
+_ROOM = 128 * 1024
 
 
 class OtherVersion(Exception):
@@ -46,6 +47,8 @@ class Answer:
     account: str
     charset: str
     body: bytes
+    whole: bool = True
+    """Whether HTTP told its length, so that nothing can be missing at its end."""
 
     def __repr__(self) -> str:
         return f"Answer({self.id}, {len(self.body)} bytes)"  # what it says is nobody's business
@@ -56,27 +59,42 @@ class Spool:
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / "spool" / "poll"
+        self._reserved: tuple[Path, int] | None = None
 
     def keep(self, answer: Answer) -> None:
         """Put an answer on disk: it is there, whatever happens, when this returns. Raises OSError."""
-        part, complete = self._path(answer.id, _PART), self._path(answer.id, _COMPLETE)
+        complete = self._path(answer.id, _COMPLETE)
         with self._locked(fcntl.LOCK_SH):
-            try:
-                _write(part, _packed(answer))
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
-            os.rename(part, complete)
+            written = self._written(answer)
+            os.rename(written, complete)
             _fsync_folder(self.folder)
 
-    def probe(self) -> None:
-        """Prove that an answer could be kept now. Raises OSError."""
+    def reserve(self) -> None:
+        """Have room for one answer: the next ``keep`` needs none of the disk's. Raises OSError."""
         self._make_folder()
-        path = self.folder / f".probe-{new_id()}"
+        if self._reserved is not None and self._reserved[0].exists():
+            return
+        self.release()
+        path = self.folder / f"{_RESERVED}{new_id()}"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _write(path, _PROBE)
-        finally:
+            # Held while we live, so that nobody takes it for a dead one's.
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            os.posix_fallocate(handle, 0, _ROOM)
+            os.fsync(handle)
+            _fsync_folder(self.folder)
+        except BaseException:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
+        self._reserved = path, handle
+
+    def release(self) -> None:
+        """Give the room back. Raises OSError."""
+        if self._reserved is not None:
+            path, handle = self._reserved
+            self._reserved = None
+            os.close(handle)
             path.unlink(missing_ok=True)
 
     def waiting(self) -> list[UUID]:
@@ -85,7 +103,7 @@ class Spool:
             names = os.listdir(self.folder)
         except FileNotFoundError:
             return []
-        return sorted(_ids(names, _COMPLETE))
+        return sorted(_ids(names, suffix=_COMPLETE))
 
     def read(self, answer_id: UUID) -> Answer | None:
         """A kept answer; None where another process was faster. Raises Corrupt, OtherVersion, OSError."""
@@ -101,7 +119,7 @@ class Spool:
 
     def set_aside(self, answer_id: UUID, why: Corrupt) -> None:
         """Take a corrupt file out of the way of the others, with its bytes. Raises OSError."""
-        self._set_aside(self._path(answer_id, _COMPLETE), why)
+        self._set_aside(self._path(answer_id, _COMPLETE), self._path(answer_id, _CORRUPT), why)
 
     def adopt(self) -> None:
         """Take over what a dead writer left: a complete answer is kept, a torn one set aside. Raises OSError."""
@@ -109,15 +127,15 @@ class Spool:
             names = os.listdir(self.folder)
         except FileNotFoundError:
             return
-        if not any(name.endswith(_PART) or name.startswith(".probe-") for name in names):
+        if not any(name.endswith(_PART) or name.startswith(_RESERVED) for name in names):
             return
         # A writer holds the lock as long as its file is incomplete, and a dead one holds none.
         with suppress(BlockingIOError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
-            for answer_id in _ids(os.listdir(self.folder), _PART):
-                self._adopt(answer_id)
-        for name in names:
-            if name.startswith(".probe-"):
-                (self.folder / name).unlink(missing_ok=True)
+            names = os.listdir(self.folder)
+            for answer_id in _ids(names, suffix=_PART):
+                self._adopt(self._path(answer_id, _PART), answer_id)
+            for reserved_id in _ids(names, prefix=_RESERVED):
+                self._adopt_reserved(reserved_id)
 
     def corrupt(self) -> int:
         """How many files were set aside, and are for a person to look at. Raises OSError."""
@@ -126,28 +144,60 @@ class Spool:
         except FileNotFoundError:
             return 0
 
-    def _adopt(self, answer_id: UUID) -> None:
-        part = self._path(answer_id, _PART)
-        try:
-            _unpacked(part.read_bytes(), answer_id)
-        except OtherVersion:
+    def _adopt_reserved(self, reserved_id: UUID) -> None:
+        """Give back room of a process that is gone, and keep the answer that it may have written there."""
+        path = self.folder / f"{_RESERVED}{reserved_id}"
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if held.read().strip(b"\0"):
+                self._adopt(path, reserved_id)
+            else:
+                path.unlink()
+
+    def _adopt(self, written: Path, answer_id: UUID) -> None:
+        content, why = written.read_bytes(), Corrupt("it is torn")
+        # Its writer may have died before it gave back the room behind the answer.
+        for size in (len(content), len(content.rstrip(b"\0"))):
+            try:
+                _unpacked(content[:size], answer_id)
+                break
+            except OtherVersion:
+                return
+            except Corrupt as wrong:
+                why = wrong
+        else:
+            self._set_aside(written, self._path(answer_id, _CORRUPT), why)
             return
-        except Corrupt as why:
-            self._set_aside(part, why)
-            return
-        with part.open("rb") as stream:
+        with written.open("r+b") as stream:
+            stream.truncate(size)
             os.fsync(stream.fileno())  # its writer may have died before it did
-        os.rename(part, self._path(answer_id, _COMPLETE))
+        os.rename(written, self._path(answer_id, _COMPLETE))
         _fsync_folder(self.folder)
 
-    def _set_aside(self, path: Path, why: Corrupt) -> None:
-        aside = path.with_suffix(_CORRUPT)
+    def _set_aside(self, path: Path, aside: Path, why: Corrupt) -> None:
         try:
             os.rename(path, aside)
         except FileNotFoundError:
             return  # another process did
         _fsync_folder(self.folder)
         _log.error("a spooled reply can't be read, %s: its bytes are in %s", why, aside)
+
+    def _written(self, answer: Answer) -> Path:
+        """A file with the answer, on disk: in the room that was reserved, where there is some. Raises OSError."""
+        content = _packed(answer)
+        if self._reserved is not None and len(content) <= _ROOM:
+            (path, handle), self._reserved = self._reserved, None
+            _write(handle, content)
+            if path.exists():
+                return path
+        path = self._path(answer.id, _PART)
+        try:
+            _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), content)
+        except OSError:
+            with suppress(OSError):
+                path.unlink()
+            raise
+        return path
 
     def _path(self, answer_id: UUID, suffix: str) -> Path:
         return self.folder / f"{answer_id}{suffix}"
@@ -169,15 +219,20 @@ class Spool:
             os.close(lock)
 
 
-def _ids(names: list[str], suffix: str) -> Iterator[UUID]:
+def _ids(names: list[str], *, prefix: str = "", suffix: str = "") -> Iterator[UUID]:
     for name in names:
-        if name.endswith(suffix):
+        if name.startswith(prefix) and name.endswith(suffix):
             with suppress(ValueError):  # somebody else's file
-                yield UUID(name.removesuffix(suffix))
+                yield UUID(name.removeprefix(prefix).removesuffix(suffix))
 
 
 def _packed(answer: Answer) -> bytes:
-    told = {"read_at": answer.read_at.isoformat(), "account": answer.account, "charset": answer.charset}
+    told = {
+        "read_at": answer.read_at.isoformat(),
+        "account": answer.account,
+        "charset": answer.charset,
+        "whole": answer.whole,
+    }
     content = json.dumps(told).encode() + b"\n" + answer.body
     return b"%s %s %s\n%s" % (_FORMAT, _VERSION, sha256(content).hexdigest().encode(), content)
 
@@ -195,17 +250,18 @@ def _unpacked(packed: bytes, answer_id: UUID) -> Answer:
     try:
         head = json.loads(told)
         read_at = datetime.fromisoformat(head["read_at"]).astimezone(UTC)
-        return Answer(answer_id, read_at, str(head["account"]), str(head["charset"]), body)
+        whole = head.get("whole", True)  # not told by those who wrote before it was
+        return Answer(answer_id, read_at, str(head["account"]), str(head["charset"]), body, bool(whole))
     except (ValueError, KeyError, TypeError) as wrong:
         raise Corrupt("its head makes no sense") from wrong
 
 
-def _write(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write(handle: int, content: bytes) -> None:
     try:
         remaining = memoryview(content)
         while remaining:
             remaining = remaining[os.write(handle, remaining) :]
+        os.ftruncate(handle, len(content))  # what was reserved and not needed
         os.fsync(handle)
     finally:
         os.close(handle)

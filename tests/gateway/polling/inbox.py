@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from receiver.gateway.client import Fetched
+
 NOTHING = b"id=0&err=&src=&msg=&dst=&time="
 BALANCE = b"id=9586&err=&errid=0&short=%BA%C3"
 PAGE = b"<html><body>Service Unavailable</body></html>"
@@ -25,7 +27,10 @@ class Inbox:
     timeout: float = 5.0
     calls: int = 0
 
-    def fetch_reply(self) -> bytes:
+    def fetch_reply(self) -> Fetched:
+        return Fetched(self.next())
+
+    def next(self) -> bytes:
         self.calls += 1
         if not self.unread:
             return NOTHING
@@ -60,7 +65,7 @@ class HttpGateway:
                     return
                 gateway.asked.release()
                 gateway.may_answer.wait(30)
-                self._answer(gateway.status, PAGE if gateway.status != 200 else gateway.inbox.fetch_reply())
+                self._answer(gateway.status, PAGE if gateway.status != 200 else gateway.inbox.next())
 
             def _answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)

@@ -1,6 +1,7 @@
 """What the gateway handed out becomes a reply as any other: one message, in force where it says stop."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from receiver.gateway.polling import Became, CannotStore, Drain, Spool
 from receiver.gateway.polling.spool import Answer
 from receiver.intake import Intake, Outcome
+from receiver.optout.register import Register
 from receiver.store.store import Store
 from receiver.store.tables import messages, optouts, quarantine
 from receiver.vocabulary import new_id
@@ -82,7 +84,7 @@ def test_a_reply_that_was_pushed_too_is_flagged(drain: Drain, spool: Spool, stor
         (PAGE, None),
         (b"src=13900000001&msg=0000&dst=1069&time=", "+8613900000001"),
         (b"id=&src=%2B8613900000001&msg=0000&dst=1069&time=", "+8613900000001"),
-        (b"src=13900000001&dst=1069&time=&msg=0000", None),  # it may have been cut: 00001?
+        (b"src=13900000001&dst=1069&time=&msg=0000", "+8613900000001"),  # more may have followed: honoured in doubt
         (b"msg=0000&src=13900000001", None),
         (b"src=13900000001&src=13900000002&msg=0000&dst=1069", None),
         (b"src=13900000001&msg=0000&msg=1&dst=1069", None),
@@ -117,6 +119,69 @@ def test_an_address_that_is_none_is_quarantined_and_its_stop_honoured(
     assert drain.run() == {Became.QUARANTINED: 1}
     assert [row.reason for row in rows(store, quarantine)] == [reason]
     assert [row.phone for row in rows(store, optouts)] == ["+8613900000001"]
+
+
+@pytest.mark.parametrize(
+    ("body", "stops"),
+    [
+        (b"id=7&err=&src=13900000001&msg=0000&d", ["+8613900000001"]),
+        (b"id=7&err=&src=13900000001&msg=0000", ["+8613900000001"]),
+        (b"id=7&err=&msg=0000&dst=1069&src=13900000001", []),  # of which more may have followed: whose is it?
+        (b"id=7&err=&src=13900000001&msg=hello", []),
+        (b"id=7&err=&src=13900000001&msg=hello&dst=1069", []),
+    ],
+)
+def test_what_may_be_cut_is_no_reply_and_a_stop_in_it_is_honoured_where_it_is_known_whose(
+    body: bytes, stops: list[str], drain: Drain, spool: Spool, store: Store
+) -> None:
+    spool.keep(replace(answered(body), whole=False))
+    assert drain.run() == {Became.QUARANTINED: 1}
+    assert rows(store, messages) == []
+    assert [row.raw for row in rows(store, quarantine)] == [body]
+    assert [row.phone for row in rows(store, optouts)] == stops
+
+
+@pytest.mark.parametrize("time", [b"200505241713", b"2005", b"", b"200505241713\r\n"])
+def test_without_a_length_a_reply_is_whole_when_its_time_has_begun(
+    time: bytes, drain: Drain, spool: Spool, store: Store
+) -> None:
+    body = b"id=7&err=&src=13900000001&msg=hello&dst=10690001&time=" + time
+    spool.keep(replace(answered(body), whole=False))
+    assert drain.run() == {Became.REPLY: 1}
+    assert [(row.text, row.dst) for row in rows(store, messages)] == [("hello", "10690001")]
+
+
+def test_two_that_cant_be_read_and_are_alike_are_both_kept_where_they_may_be_replies(
+    drain: Drain, spool: Spool, store: Store
+) -> None:
+    body = b"id=&src=13900000001&msg=hello&dst=1069&time=200505241713"
+    for _ in range(2):
+        spool.keep(answered(body))
+        assert drain.run() == {Became.QUARANTINED: 1}
+    assert len(rows(store, quarantine)) == 2
+
+
+def test_a_second_stop_under_a_number_that_comes_again_is_another(drain: Drain, spool: Spool, store: Store) -> None:
+    def pull(body: bytes, account: str = "demo") -> None:
+        spool.keep(replace(answered(body), account=account))
+        drain.run()
+
+    first = b"id=7&err=&src=13900000001&msg=0000&dst=1069&time=200505241713"
+    pull(first)
+    pull(first)
+    assert len(rows(store, messages)) == 1
+    Register(store).lift("13900000001", reason="asked for it", actor="li.na")
+    pull(first.replace(b"1713", b"1714"))
+    assert [row.phone for row in rows(store, optouts)] == ["+8613900000001"]
+    assert len(rows(store, messages)) == 2
+    Register(store).lift("13900000001", reason="asked for it", actor="li.na")
+    pull(first, account="another")
+    assert [row.phone for row in rows(store, optouts)] == ["+8613900000001"]
+    Register(store).lift("13900000001", reason="asked for it", actor="li.na")
+    for _ in range(2):
+        pull(first.removesuffix(b"200505241713"))  # when it was sent is not known: it may be another each time
+    assert [row.phone for row in rows(store, optouts)] == ["+8613900000001"]
+    assert len(rows(store, messages)) == 5
 
 
 def test_a_page_that_comes_again_and_again_is_kept_once(drain: Drain, spool: Spool, store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from receiver.gateway.client import InDoubt, NotSent
+from receiver.gateway.client import Fetched, InDoubt, NotSent
 from receiver.gateway.polling import Drain, Poller, Spool, lease_seconds
 from receiver.gateway.polling import spool as module
 from receiver.intake import Intake, Outcome
@@ -45,7 +45,7 @@ class Gateway:
         self._due = sorted(dice.choice([0.1, 0.3, 0.31, 0.8]) + dice.random() * 0.02 for _ in range(replies))
         self.deadly = 0.0
 
-    def fetch_reply(self) -> bytes:
+    def fetch_reply(self) -> Fetched:
         began, delay = self._world.time, self._dice.choice([0.05, 0.2, 2.0, self.timeout - 0.1])
         self.calls.append((began, began + delay))
         if self._dice.random() < self.deadly:
@@ -59,9 +59,9 @@ class Gateway:
                 raise InDoubt("no answer, and nothing handed out")
         number = len(self.handed_out)
         if number == len(self._due) or self._due[number] * 86_400 > self._world.time:
-            return NOTHING
+            return Fetched(NOTHING)
         self.handed_out.append(number + 1)
-        return said(number + 1)
+        return Fetched(said(number + 1))
 
 
 def said(number: int) -> bytes:

@@ -138,7 +138,7 @@ def test_an_answer_that_cant_be_read_is_kept_and_ends_the_turn(
 def test_even_a_fault_of_ours_in_reading_loses_nothing(
     poller: Poller, inbox: Inbox, turn: Turn, time_: Time, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fault(_body: bytes, _charset: str) -> None:
+    def fault(_body: bytes, _charset: str, *, whole: bool) -> None:
         raise IndexError("a fault of ours")
 
     for name in ("poller", "says"):
@@ -245,6 +245,7 @@ def _kill_before(target: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 CRASHES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "after the temporary file was written": lambda patch: _kill_after(os, "write", patch),
     "after it was fsynced": lambda patch: _kill_after(module, "_write", patch),
+    "before the room behind it was given back": lambda patch: _kill_before(os, "ftruncate", patch),
     "after it was renamed": lambda patch: _kill_after(os, "rename", patch),
     "before it was stored": lambda patch: _kill_before(Intake, "store", patch),
     "after it was stored": lambda patch: _kill_after(Intake, "store", patch),
@@ -279,7 +280,8 @@ def test_a_crash_loses_nothing_and_doubles_nothing(
 
 def test_what_waits_for_a_person_in_the_spool_is_told(poller: Poller, spool: Spool) -> None:
     assert poller.told == "0 pulled since this poller started"
-    spool.probe()
+    spool.reserve()
+    spool.release()
     for name in (f"{new_id()}.reply", f"{new_id()}.corrupt"):
         (spool.folder / name).touch()
     assert poller.told == (

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from receiver.gateway.client import transport
 from receiver.gateway.polling import spool as module
 from receiver.gateway.polling.spool import Answer, Corrupt, OtherVersion, Spool
 from receiver.vocabulary import new_id
@@ -70,7 +72,8 @@ def test_an_empty_installation_has_nothing(spool: Spool) -> None:
 
 def test_every_step_is_on_disk_before_the_next(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    spool.probe()  # makes the folder
+    spool.reserve()  # makes the folder
+    spool.release()
 
     class Watched:
         def __getattr__(self, name: str) -> Any:
@@ -151,14 +154,15 @@ def test_what_a_living_writer_is_writing_is_left_to_it(spool: Spool, monkeypatch
     in_write, go_on = threading.Event(), threading.Event()
     real = module._write
 
-    def slowly(path: Path, content: bytes) -> None:
-        real(path, content[:20])
+    def slowly(handle: int, content: bytes) -> None:
+        os.write(handle, content[:20])
         in_write.set()
         assert go_on.wait(20)
-        path.unlink()
-        real(path, content)
+        os.lseek(handle, 0, os.SEEK_SET)
+        real(handle, content)
 
-    spool.probe()
+    spool.reserve()
+    spool.release()
     monkeypatch.setattr(module, "_write", slowly)
     kept = answered()
     writer = threading.Thread(target=spool.keep, args=[kept])
@@ -171,28 +175,86 @@ def test_what_a_living_writer_is_writing_is_left_to_it(spool: Spool, monkeypatch
     assert spool.read(kept.id) == kept
 
 
-def test_a_full_disk_is_noticed_by_the_probe_and_leaves_nothing_behind(
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_noticed_before_anything_is_asked_for_and_leaves_nothing_behind(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool.probe()
-
-    def full(_handle: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        spool.probe()
+        spool.reserve()
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space left"):
         spool.keep(answered())
     monkeypatch.undo()
     assert [path.name for path in spool.folder.iterdir()] == [".lock"]
 
 
-def test_probes_of_the_dead_are_swept_away(spool: Spool) -> None:
-    spool.probe()
-    (spool.folder / ".probe-x").write_bytes(b"")
+def test_an_answer_goes_into_room_that_the_disk_has_given_already(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.reserve()
+    spool.reserve()
+    [room] = spool.folder.glob(".reserved-*")
+    held = room.stat()
+    assert held.st_blocks * 512 >= 128 * 1024 > transport.LARGEST_ANSWER
+    kept = replace(answered(), body=bytes(range(256)) * 250)
+    # A disk that gives no more room.
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    spool.keep(kept)
+    [path] = spool.folder.glob("*.reply")
+    assert path.stat().st_ino == held.st_ino
+    assert path.stat().st_size < held.st_size
+    assert spool.read(kept.id) == kept
+    with pytest.raises(OSError, match="No space left"):
+        spool.reserve()
+
+
+@pytest.mark.parametrize("step", ["ftruncate", "fsync"])
+def test_a_writer_that_dies_with_room_left_behind_its_answer_loses_nothing(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(*_: object) -> None:
+        raise Killed
+
+    spool.reserve()
+    kept = answered()
+    monkeypatch.setattr(os, step, dies)
+    with pytest.raises(Killed):
+        spool.keep(kept)
+    monkeypatch.undo()
+    # A kill closes what was open, and so ends the lock.
+    for handle in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):
+            if ".reserved-" in os.readlink(f"/proc/self/fd/{handle}"):
+                os.close(handle)
     spool.adopt()
-    assert list(spool.folder.iterdir()) == [] or [path.name for path in spool.folder.iterdir()] == [".lock"]
+    [adopted] = spool.waiting()
+    assert spool.read(adopted) == replace(kept, id=adopted)
+    assert spool.corrupt() == 0
+
+
+def test_room_of_the_dead_is_given_back_and_that_of_the_living_is_not(spool: Spool, tmp_path: Path) -> None:
+    other = Spool(tmp_path / "var")
+    assert other.folder == spool.folder
+    other.reserve()
+    (spool.folder / f".reserved-{new_id()}").write_bytes(b"\0" * 10)
+    spool.adopt()
+    assert len(list(spool.folder.glob(".reserved-*"))) == 1
+    other.release()
+    assert list(spool.folder.glob(".reserved-*")) == []
+
+
+def test_a_cut_answer_is_known_as_that_after_a_restart(spool: Spool) -> None:
+    kept = replace(answered(), whole=False)
+    spool.keep(kept)
+    assert spool.read(kept.id) == kept
 
 
 def test_an_answer_shows_nothing_of_itself() -> None:
