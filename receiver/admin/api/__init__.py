@@ -14,7 +14,7 @@ def add_api(app: OpenAPI) -> None:
     failures.handle(app)
     for subject in SUBJECTS:
         app.register_api(subject.routes.blueprint)
-    documents.describe(app)
+    documents.describe(app, [route for subject in SUBJECTS for route in subject.routes.declared])
 
 
 __all__ = ["add_api"]

@@ -35,12 +35,14 @@ class ActShown(BaseModel):
 
 
 class AuditQuery(PageQuery):
-    action: Action | None = None
-    actor: Text | None = Field(None, max_length=200)
-    target: Text | None = Field(None, max_length=200)
-    key_id: UUID | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    """Which acts: those that meet every condition given."""
+
+    action: Action | None = Field(None, description="Only this")
+    actor: Text | None = Field(None, max_length=200, description="By whom, as the audit names them, whole")
+    target: Text | None = Field(None, max_length=200, description="Done to this: an id, a phone, a name, whole")
+    key_id: UUID | None = Field(None, description="With this key")
+    since: Moment | None = Field(None, description="At or after this")
+    until: Moment | None = Field(None, description="Before this")
 
 
 @routes.get("/audit", scope=Scope.ADMIN, answers={200: Page[ActShown]})

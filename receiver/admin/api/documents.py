@@ -1,5 +1,7 @@
 """What the API says of itself: its OpenAPI document, and pages that people read."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify, render_template
@@ -7,7 +9,8 @@ from flask_openapi3 import OpenAPI
 from werkzeug.exceptions import NotFound
 
 from .problems import KINDS, TYPES_AT
-from .routes import PREFIX, public
+from .routes import PREFIX, Declared, public
+from .schemas import complete
 
 DESCRIPTION = """Query, export and watch the replies that came in; ask and change the opt-out register; send guarded.
 
@@ -17,24 +20,29 @@ newest first: follow `next` until it is null. Errors are problem documents (RFC 
 explanation."""
 
 
-def describe(app: OpenAPI) -> None:
-    """Give ``app`` the document and the pages."""
+def describe(app: OpenAPI, declared: Iterable[Declared]) -> None:
+    """Give ``app`` the document, made whole by what its routes have ``declared``, and the pages."""
 
-    @app.get(f"{PREFIX}/openapi.json", doc_ui=False)
+    @cache
+    def document() -> dict[str, Any]:
+        return complete(app.api_doc, declared)
+
     @public
     def openapi_document() -> Response:
-        return jsonify(app.api_doc)
+        return jsonify(document())
 
-    @app.get("/api/docs", doc_ui=False)
     def api_docs() -> str:
-        return render_template("api/docs.html", document=app.api_doc, operations=_operations(app.api_doc), kinds=KINDS)
+        return render_template("api/docs.html", document=document(), operations=_operations(document()), kinds=KINDS)
 
-    @app.get(f"{TYPES_AT}<name>", doc_ui=False)
     def api_problem(name: str) -> str:
         kind = next((each for each in KINDS if each.name == name), None)
         if kind is None:
             raise NotFound
         return render_template("api/problem.html", kind=kind)
+
+    app.add_url_rule(f"{PREFIX}/openapi.json", view_func=openapi_document)
+    app.add_url_rule("/api/docs", view_func=api_docs)
+    app.add_url_rule(f"{TYPES_AT}<name>", view_func=api_problem)
 
 
 def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -99,8 +99,8 @@ def _check_body() -> None:
     if request.mimetype != "application/json":
         raise Rejected(MEDIA, "send the body as JSON, with Content-Type: application/json")
     try:
-        request.get_json()
+        request.get_data()
     except RequestEntityTooLarge:
         raise Rejected(TOO_LARGE, f"the body is larger than {LARGEST_BODY:,} bytes: send less at once") from None
-    except (HTTPException, RecursionError):
-        raise Rejected(BAD_REQUEST, "the body is no JSON that can be read: send valid JSON in UTF-8") from None
+    except HTTPException:
+        raise Rejected(BAD_REQUEST, "the body can't be read: send it whole") from None

@@ -31,7 +31,7 @@ class KeyShown(BaseModel):
     scopes: list[Scope]
     state: str = Field(description="`active`, `expired` or `revoked`", examples=["active"])
     created_at: Moment
-    created_by: str
+    created_by: str = Field(examples=["li"])
     expires_at: Moment | None
     revoked_at: Moment | None
     revoked_by: str | None

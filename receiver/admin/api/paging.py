@@ -20,12 +20,21 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
+# ["older", "0197b7a2-7b7a-7b7a-8b7a-7b7a7b7a7b7a"]
+_EXAMPLE_CURSOR = "WyJvbGRlciIsICIwMTk3YjdhMi03YjdhLTdiN2EtOGI3YS03YjdhN2I3YTdiN2EiXQ"
+
+
 class Page(BaseModel, Generic[Item]):
     """A page of a list, newest first."""
 
     items: list[Item]
-    next: str | None = Field(description="The cursor of the next older page; null where there is none")
-    previous: str | None = Field(description="The cursor of the page of what is newer than this one; null where empty")
+    next: str | None = Field(
+        description="The cursor of the next older page; null where there is none", examples=[_EXAMPLE_CURSOR]
+    )
+    previous: str | None = Field(
+        description="The cursor of the page of what is newer than this one; null where empty",
+        examples=[_EXAMPLE_CURSOR],
+    )
 
 
 class PageQuery(BaseModel):

@@ -99,25 +99,31 @@ def invalid(field: str, message: str) -> Rejected:
 
 def answer(rejected: Rejected) -> Response:
     """The problem as a response."""
-    kind = rejected.kind
-    document: dict[str, Any] = {
-        "type": TYPES_AT + kind.name,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": rejected.detail,
-    }
-    if rejected.errors:
-        document["errors"] = [{"field": field, "message": message} for field, message in rejected.errors]
-    if request_id := g.get("request_id"):
-        document["request_id"] = request_id
-    response = Response(json.dumps(document, ensure_ascii=False), kind.status, content_type=MEDIA_TYPE)
+    document = document_of(rejected.kind, rejected.detail, rejected.errors, g.get("request_id"))
+    response = Response(json.dumps(document, ensure_ascii=False), rejected.kind.status, content_type=MEDIA_TYPE)
     response.headers.update(rejected.headers)
     return response
 
 
+def document_of(kind: Kind, detail: str, errors: Sequence[tuple[str, str]], request_id: str | None) -> dict[str, Any]:
+    """A problem document, as ``Problem`` describes it."""
+    document: dict[str, Any] = {
+        "type": TYPES_AT + kind.name,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+    }
+    if errors:
+        document["errors"] = [{"field": field, "message": message} for field, message in errors]
+    if request_id:
+        document["request_id"] = request_id
+    return document
+
+
 def of_validation(failure: ValidationError) -> Response:
     """A request that its model refuses. What was given is never quoted: it may be a phone or a text."""
-    errors = [(".".join(map(str, error["loc"])) or "body", _message(error)) for error in failure.errors()]
+    wrong = failure.errors(include_input=False, include_url=False)
+    errors = [(_field(error["loc"]), _message(error)) for error in wrong]
     detail = "; ".join(f"{field}: {message}" for field, message in errors[:_NAMED])
     return answer(Rejected(INVALID, detail, errors=errors[:_MOST_ERRORS]))
 
@@ -129,7 +135,11 @@ def of_http(failure: HTTPException) -> Response:
     return answer(Rejected(kind, kind.advice, headers=headers))
 
 
-_NAMED, _MOST_ERRORS = 5, 50
+_NAMED, _MOST_ERRORS, _LONGEST_FIELD = 5, 50, 100
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))[:_LONGEST_FIELD] or "body"
 
 
 def _message(error: Any) -> str:

@@ -4,7 +4,17 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from receiver.vocabulary import as_it_came, phone_identity
 from receiver.vocabulary.ledger import timestamp
@@ -15,7 +25,7 @@ from .problems import invalid
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _ADVICE = "write RFC 3339 with a zone, like 2026-06-03T17:00:00+08:00"
 
 
@@ -31,9 +41,10 @@ def _moment(value: Any) -> datetime:
         moment = datetime.fromisoformat(value.upper().replace(" ", "T"))
     except ValueError:
         raise ValueError(f"there is no such time: {_ADVICE}") from None
-    if not _EARLIEST <= moment <= _LATEST:
-        raise ValueError("the time is out of range: write a year from 1971 to 9997")
-    return moment
+    # Nothing happened before, and nothing will after; their neighbours can't be reckoned with in every zone.
+    if moment.year <= _EARLIEST.year:
+        return _EARLIEST
+    return _LATEST if moment.year >= _LATEST.year else moment
 
 
 Moment = Annotated[
@@ -42,7 +53,8 @@ Moment = Annotated[
     PlainSerializer(timestamp, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-06-03T09:00:00.000000Z"]}),
 ]
-"""A moment. In: RFC 3339 with a zone, a naive time is refused. Out: in UTC with microseconds."""
+"""A moment. In: RFC 3339 with a zone, a naive time is refused; a year before 1971 counts as 1970, one after 9997 as
+9998. Out: in UTC with microseconds."""
 
 
 def _storable(value: str) -> str:
@@ -55,7 +67,15 @@ def _storable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+class _NoNul:
+    """Says in the schema what ``_storable`` refuses; a lone surrogate is no JSON and no UTF-8."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), "pattern": r"^[^\u0000]*$"}
+
+
+Text = Annotated[str, AfterValidator(_storable), _NoNul]
 """Text that every database takes."""
 
 # What RFC 9110 lets a client write is more; what a register can hold is this.
@@ -63,6 +83,7 @@ Phone = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100),
     AfterValidator(_storable),
+    _NoNul,
     Field(
         description="A phone in any written form; what is no phone number is taken as it came",
         examples=["139 0000 0001"],
