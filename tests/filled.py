@@ -1,11 +1,22 @@
 """A database with things in it, put there as the receive path would."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from receiver.callback.parse import parse
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Origin, Quarantined, Reading, Reason, Reply, Undeliverable, new_id
+from receiver.vocabulary import (
+    Delivery,
+    Origin,
+    Quarantined,
+    Reading,
+    Reason,
+    Reply,
+    Undeliverable,
+    earliest_id,
+    new_id,
+)
 
 WINDOW = timedelta(seconds=120)
 
@@ -20,7 +31,7 @@ class Filled:
     def reply(self, query: bytes, *, at: datetime | None = None, origin: Origin = Origin.PUSH) -> UUID:
         said = parse(query, Reading())
         assert isinstance(said, Delivery)
-        reply = Reply(new_id(), at or datetime.now(UTC), origin, "203.81.21.34", said)
+        reply = Reply(_id_at(at), at or datetime.now(UTC), origin, "203.81.21.34", said)
         self.store.record([reply], [], WINDOW)
         return reply.id
 
@@ -38,6 +49,13 @@ class Filled:
         else:
             why = parse(query, Reading())
         assert isinstance(why, Undeliverable)
-        kept = Quarantined(new_id(), at or datetime.now(UTC), peer, why)
+        kept = Quarantined(_id_at(at), at or datetime.now(UTC), peer, why)
         self.store.record([], [kept], WINDOW)
         return kept.id
+
+
+def _id_at(at: datetime | None) -> UUID:
+    """An id as it would have been made then."""
+    if at is None:
+        return new_id()
+    return UUID(int=earliest_id(at).int | secrets.randbits(60))

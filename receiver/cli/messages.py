@@ -55,7 +55,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--duplicates/--no-duplicates", default=None, help="Only suspected duplicates, or none of them."),
         click.option("--origin", type=click.Choice([str(each) for each in Origin]), help="How they reached us."),
         click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Replies, or unsubscribes."),
-        click.option("--text", help="With this in the text, letter case aside."),
+        click.option("--text", help="With this in the text, letter case and width aside."),
         click.option("--dst", help="To this service number, whole."),
         click.option("--src", metavar="PHONE", help="From this phone, written in any way (or sender, as it came)."),
     ):
@@ -104,7 +104,7 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
     """
     chosen = settings()
     with opened(chosen) as store, store.reading() as connection:
-        found = messages.page(connection, _Asked(**filters).filter(chosen), after=after, limit=limit + 1)
+        found = messages.page(connection, _Asked(**filters).filter(chosen), older_than=after, limit=limit + 1)
     shown = found[:limit]
     rows: Sequence[Row] = shown if reveal else [masked(row, "src", "src_wire") for row in shown]
     if chosen_format == "table":

@@ -1,15 +1,21 @@
-"""Statements that read messages: one, a page of a list, or all that match as a stream."""
+"""Statements that read messages: one, a page of a list by any filters, or all that match as a stream."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from receiver.vocabulary import Kind, Origin
+from receiver.vocabulary import Kind, Origin, earliest_id
+from receiver.vocabulary.terms import folded
 
-from .ranges import received
+from . import feed, search
+from .feed import NOBODY
+from .ranges import SLACK, received
 from .tables import messages
 
 # A message as lists, exports and the API show it; its raw bytes and peer are for whoever looks into one.
@@ -20,13 +26,17 @@ FIELDS = (
 _SHOWN = [messages.c[name] for name in FIELDS]
 # Rows that are fetched at a time by whoever reads them all.
 _FETCHED = 500
+# Messages that may wait to be indexed, and are looked through one by one. With more, all are.
+_MOST_WAITING = 20_000
+_LAST = UUID(int=(1 << 128) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which messages: those that meet every condition given.
 
-    ``src`` and ``dst`` are exact (``src`` an identity where it is a phone), ``text`` is a substring, letter case aside.
+    ``src`` and ``dst`` are exact (``src`` an identity where it is a phone); ``text`` is a substring, letter case and
+    width aside (vocabulary.terms).
     """
 
     src: str | None = None
@@ -37,21 +47,52 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     duplicates: bool | None = None
+    service: str | None = None
 
 
-def page(connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int) -> Sequence[RowMapping]:
-    """The newest ``limit`` messages, or the newest of those older than ``after``."""
-    statement = select(*_SHOWN).where(*_conditions(chosen)).order_by(messages.c.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(messages.c.id < after)
-    return connection.execute(statement).mappings().all()
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Ids from ``low`` on and before ``high``, walked from the one end or the other."""
+
+    low: UUID
+    high: UUID
+    newest_first: bool
+
+    def behind(self, last: UUID) -> "_Range":
+        """What is left of it behind ``last``."""
+        if self.newest_first:
+            return _Range(self.low, last, True)
+        return _Range(UUID(int=last.int + 1), self.high, False)
+
+
+def page(
+    connection: Connection,
+    chosen: Filter,
+    *,
+    older_than: UUID | None = None,
+    newer_than: UUID | None = None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """At most ``limit`` messages, newest first: the newest, those that follow ``older_than``, or those before
+    ``newer_than``.
+    """
+    low, high = _bounds(chosen)
+    if newer_than is not None:
+        found = list(islice(_walk(connection, chosen, _Range(max(low, _next(newer_than)), high, False), limit), limit))
+        return found[::-1]
+    if older_than is not None:
+        high = min(high, older_than)
+    return list(islice(_walk(connection, chosen, _Range(low, high, True), limit), limit))
 
 
 def stream(connection: Connection, chosen: Filter) -> Generator[RowMapping, None, None]:
     """Every message, newest first, in as little memory for a million as for one; close it when stopping early."""
-    statement = select(*_SHOWN).where(*_conditions(chosen)).order_by(messages.c.id.desc())
-    with connection.execute(statement, execution_options={"yield_per": _FETCHED}) as result:
-        yield from result.mappings()
+    if chosen.text is None and not _needs_terms(chosen):
+        statement = select(*_SHOWN).where(*_conditions(chosen)).order_by(messages.c.id.desc())
+        with connection.execute(statement, execution_options={"yield_per": _FETCHED}) as result:
+            yield from result.mappings()
+        return
+    yield from _walk(connection, chosen, _Range(*_bounds(chosen), True), _FETCHED)
 
 
 def get(connection: Connection, message_id: UUID) -> RowMapping | None:
@@ -59,13 +100,132 @@ def get(connection: Connection, message_id: UUID) -> RowMapping | None:
     return connection.execute(select(messages).where(messages.c.id == message_id)).mappings().one_or_none()
 
 
-def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
-    for name in ("src", "dst", "kind", "origin"):
+def _walk(connection: Connection, chosen: Filter, span: _Range, at_once: int) -> Iterator[RowMapping]:
+    """The messages of a range in its order, fetched ``at_once`` at a time."""
+    if not _needs_terms(chosen):
+        yield from _scan(connection, chosen, span, at_once)
+        return
+    done = search.indexed_up_to(connection)
+    waiting = _waiting(connection, chosen, done, span)
+    if waiting is None:
+        yield from _scan(connection, chosen, span, at_once)
+        return
+    seen = {row["id"] for row in waiting}
+    indexed = (row for row in _by_terms(connection, chosen, span, at_once) if row["id"] not in seen)
+    yield from merge(waiting, indexed, key=lambda row: row["id"], reverse=span.newest_first)
+
+
+def _scan(connection: Connection, chosen: Filter, span: _Range, at_once: int) -> Iterator[RowMapping]:
+    """By an index that has the order, every row that could match looked at: for conditions that most rows meet."""
+    fits = _fits(chosen)
+    while True:
+        order = messages.c.id.desc() if span.newest_first else messages.c.id
+        statement = select(*_SHOWN).where(*_conditions(chosen), *_within(span)).order_by(order).limit(at_once)
+        rows = connection.execute(statement).mappings().all()
+        yield from filter(fits, rows)
+        if len(rows) < at_once:
+            return
+        span = span.behind(rows[-1]["id"])
+        at_once = max(at_once, _FETCHED)
+
+
+def _by_terms(connection: Connection, chosen: Filter, span: _Range, at_once: int) -> Iterator[RowMapping]:
+    """By the index of terms: only rows that have all of them are looked at."""
+    terms = search.terms_for(
+        needle=None if chosen.text is None else folded(chosen.text),
+        dst=chosen.dst,
+        kind=chosen.kind,
+        origin=chosen.origin,
+        service=chosen.service,
+        duplicates=bool(chosen.duplicates),
+    )
+    fits = _fits(chosen)
+    while True:
+        found = search.ids(
+            connection, terms, low=span.low, high=span.high, newest_first=span.newest_first, limit=at_once
+        )
+        ids = list(islice(found, at_once))
+        if not ids:
+            return
+        statement = select(*_SHOWN).where(messages.c.id.in_(ids), *_conditions(chosen))
+        rows = filter(fits, connection.execute(statement).mappings().all())
+        yield from sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
+        if len(ids) < at_once:
+            return
+        span = span.behind(ids[-1])
+        at_once = max(at_once, _FETCHED)
+
+
+def _waiting(connection: Connection, chosen: Filter, done: feed.Place, span: _Range) -> Sequence[RowMapping] | None:
+    """What matches among the messages that are not indexed yet, in order; None where too many wait.
+
+    The newest ones come in by the moment: who asks sees them whether the index has them or not.
+    """
+    behind = select(messages.c.id).where(feed.behind(done)).limit(_MOST_WAITING + 1)
+    count = connection.scalar(select(func.count()).select_from(behind.subquery())) or 0
+    if count > _MOST_WAITING:
+        return None
+    if count == 0:
+        return []
+    # Through the index of positions: an order by id would have the planner walk all ids for these few.
+    unordered = select(*_SHOWN).where(
+        feed.behind(done), *_within(span, plainly=True), *_conditions(chosen, plainly=True)
+    )
+    rows = filter(_fits(chosen), connection.execute(unordered).mappings().all())
+    return sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
+
+
+def _needs_terms(chosen: Filter) -> bool:
+    """Whether no index but that of terms has what is wanted in order, or nearly."""
+    if chosen.src is not None:
+        return False
+    is_rare = chosen.text is not None or chosen.service is not None or bool(chosen.duplicates)
+    is_rare = is_rare or (chosen.origin is not None and chosen.origin != Origin.PUSH)
+    return is_rare or (chosen.dst is not None and chosen.kind == Kind.UNSUBSCRIBE)
+
+
+def _fits(chosen: Filter) -> Callable[[RowMapping], bool]:
+    """Whether the text is one that was asked for: neither database could tell alike what letters are the same."""
+    if chosen.text is None:
+        return lambda _row: True
+    needle = folded(chosen.text)
+    return lambda row: needle in folded(row["text"])
+
+
+def _bounds(chosen: Filter) -> tuple[UUID, UUID]:
+    """Between which ids messages are that were received when it was asked for."""
+    low = NOBODY if chosen.since is None else earliest_id(chosen.since - SLACK)
+    return low, _LAST if chosen.until is None else earliest_id(chosen.until + SLACK)
+
+
+def _next(message_id: UUID) -> UUID:
+    return UUID(int=min(message_id.int + 1, _LAST.int))
+
+
+def _within(span: _Range, *, plainly: bool = False) -> Iterator[ColumnElement[bool]]:
+    column: Any = _unindexed("id") if plainly else messages.c.id
+    if span.low != NOBODY:
+        yield column >= span.low
+    if span.high != _LAST:
+        yield column < span.high
+
+
+def _unindexed(name: str) -> Any:
+    """A column as an expression, for which no index serves."""
+    return func.coalesce(messages.c[name], messages.c[name], type_=messages.c[name].type)
+
+
+def _conditions(chosen: Filter, *, plainly: bool = False) -> Iterator[ColumnElement[bool]]:
+    for name in ("src", "dst", "kind", "origin", "service"):
         value = getattr(chosen, name)
         if value is not None:
-            yield messages.c[name] == value
-    if chosen.text is not None:
-        yield messages.c.text.icontains(chosen.text, autoescape=True)
+            yield (_unindexed(name) if plainly else messages.c[name]) == value
     if chosen.duplicates is not None:
         yield messages.c.duplicate_of.is_not(None) if chosen.duplicates else messages.c.duplicate_of.is_(None)
-    yield from received(messages, chosen.since, chosen.until)
+    if not plainly:
+        yield from received(messages, chosen.since, chosen.until)
+        return
+    if chosen.since is not None:
+        yield messages.c.received_at >= chosen.since
+    if chosen.until is not None:
+        yield messages.c.received_at < chosen.until

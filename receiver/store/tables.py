@@ -87,6 +87,13 @@ messages = Table(
     Column("gateway_id", String(32)),
     Column("sent_at", UtcDateTime),
     Column("service", String(64)),
+    # In the order of commits (store.feed): on SQLite the row's number, on PostgreSQL its transaction's.
+    Column(
+        "position",
+        BigInteger().with_variant(Integer, "sqlite"),
+        nullable=False,
+        server_default=text("receiver_position()"),
+    ),
     # By subscriber, newest last; also where a duplicate is looked for, since ids are ordered by time.
     Index("ix_messages_src_id", "src", "id"),
     Index("ix_messages_dst_id", "dst", "id"),
@@ -381,4 +388,24 @@ login_failures = Table(
     Column("counter", String(100), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
+)
+
+# The index by terms is cut into ranges of ids, of so many messages each; each has terms of its own (store.search).
+search_buckets = Table(
+    "search_buckets",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_id", Uuid, nullable=False),
+    Column("last_id", Uuid, nullable=False),
+    Column("size", Integer, nullable=False),
+)
+
+# Up to where in the feed messages are in the index.
+search_state = Table(
+    "search_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("message_id", Uuid, nullable=False),
+    CheckConstraint("id = 1", name="single"),
 )

@@ -13,6 +13,8 @@ from uuid import UUID
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _TICKS_PER_MILLISECOND = 4096
+# As store.ranges: how far an id may be ahead of the clock after that was set back.
+_FOLLOWED_TICKS = 12 * 3_600_000 * _TICKS_PER_MILLISECOND
 _VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
 
 _last_tick = 0
@@ -23,11 +25,14 @@ _page = io.BytesIO()
 
 
 def new_id() -> UUID:
-    """A new key, greater than every earlier one of this process."""
+    """A new key, greater than every earlier one of this process, unless the clock was set back by half a day."""
     global _last_tick
     tick = time.time_ns() * _TICKS_PER_MILLISECOND // 1_000_000
     with _lock:
-        tick = _last_tick = max(tick, _last_tick + 1)
+        if _last_tick - tick < _FOLLOWED_TICKS:
+            tick = max(tick, _last_tick + 1)
+        # Else the clock was set back by days, and is followed: no id is ever further ahead of its time than that.
+        _last_tick = tick
         random = _page.read(8) or _next_page()
     return UUID(int=_layout(tick) | int.from_bytes(random) >> 2)
 

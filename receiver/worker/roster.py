@@ -1,5 +1,6 @@
 """What a worker does, by the settings: which tasks and chores there are."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from receiver.gateway.polling import APART, Drain, Poller, Spool, lease_seconds,
 from receiver.gateway.sending import Dispatcher
 from receiver.gateway.settings import gateway_of
 from receiver.intake import Intake
-from receiver.store import send_batches
+from receiver.store import search, send_batches
 from receiver.store.store import Store
 from receiver.vocabulary import Reading, keyword_set
 
@@ -18,11 +19,15 @@ from .lease import Lease
 from .task import Chore, Ran, Task, Wait
 
 SEND = "send"
+SEARCH = "search-index"
+# Messages that are indexed in one transaction: on SQLite replies wait for it, some 10 ms.
+_INDEXED_AT_ONCE = 200
+_INDEX_LEASE = 60.0
 _DRAIN_EVERY = 10.0
 # Seconds between looks for something to send. SQLite is one machine's: it need not be asked more often.
 _LOOK_EVERY, _LOOK_EVERY_SQLITE = 1.0, 2.0
-# Seconds after which the sender runs though nothing is queued, so that people see that it does.
-_SEND_AT_LEAST = 60.0
+# Seconds after which a task runs though there is nothing to do, so that people see that it does.
+_AT_LEAST = 60.0
 # Seconds that it may take besides one call (by POST, then by GET): its turn, and how long it tries to record an answer.
 _SEND_LEASE = 120.0
 
@@ -63,13 +68,13 @@ class Parts:
 
 def task_names(settings: Settings) -> list[str]:
     """The tasks that a worker with these settings runs."""
-    names = [task_name(settings.gateway_name or "")] if settings.poll else []
+    names = [SEARCH, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
     return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
 
 
 def tasks(parts: Parts) -> list[Task]:
     """Those tasks themselves."""
-    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send}
+    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, SEARCH: _index}
     return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
 
 
@@ -102,7 +107,7 @@ def _send(parts: Parts) -> Task:
 
     def run(_lease: Lease, wait: Wait) -> Ran:
         handled = dispatcher.run_once(stopped=lambda: wait(0))
-        return Ran(0.0 if handled else _SEND_AT_LEAST, f"{handled} batches" if handled else "nothing to send")
+        return Ran(0.0 if handled else _AT_LEAST, f"{handled} batches" if handled else "nothing to send")
 
     def has_work() -> bool:
         with store.reading() as connection:
@@ -116,6 +121,30 @@ def _send(parts: Parts) -> Task:
         hopeless=(Refusal,),
         has_work=has_work,
     )
+
+
+def _index(parts: Parts) -> Task:
+    store = parts.store
+
+    def run(lease: Lease, wait: Wait) -> Ran:
+        count = 0
+        renewed = time.monotonic()
+        while not wait(0):
+            with store.writing() as connection:
+                indexed = search.index(connection, limit=_INDEXED_AT_ONCE)
+            count += indexed
+            if indexed < _INDEXED_AT_ONCE:
+                break
+            if time.monotonic() - renewed > _INDEX_LEASE / 4:
+                lease.renew(_INDEX_LEASE)
+                renewed = time.monotonic()
+        return Ran(_AT_LEAST, f"{count:,} messages indexed" if count else "all messages are indexed")
+
+    def has_work() -> bool:
+        with store.reading() as connection:
+            return search.is_behind(connection)
+
+    return Task(SEARCH, _INDEX_LEASE, run, look_every=_LOOK_EVERY_SQLITE, has_work=has_work)
 
 
 def _drained(drain: Drain) -> None:

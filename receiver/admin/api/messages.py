@@ -63,6 +63,7 @@ class MessageFilters(BaseModel):
             since=self.since,
             until=self.until,
             duplicates=self.duplicates,
+            service=self.service,
         )
 
 
@@ -79,7 +80,9 @@ def list_messages(query: MessagesQuery) -> Response:
     """List replies, newest first"""
     at = place(query.cursor, uuid_key)
     with parts().store.reading() as transaction:
-        found = messages.page(transaction, query.chosen(), after=at.older_than, limit=query.limit + 1)
+        found = messages.page(
+            transaction, query.chosen(), older_than=at.older_than, newer_than=at.newer_than, limit=query.limit + 1
+        )
     return jsonify(paged(found, at, query.limit, key=lambda row: row["id"], shown=shown))
 
 
