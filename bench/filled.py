@@ -38,8 +38,8 @@ def fill_register(url: str, optouts: int) -> None:
     """Migrate an empty database, and opt out the phones 0, 2, 4 … in any order of time."""
     with closing(Store(url, pooled=False)) as store:
         store.ensure_current()
-    _write(url, "optouts", _OPTOUTS, (_optout(2 * number) for number in range(optouts)))
-    _settle(url)
+    write(url, "optouts", _OPTOUTS, (_optout(2 * number) for number in range(optouts)))
+    settle(url)
 
 
 def fill_ledger(url: str, events: int) -> str:
@@ -48,9 +48,9 @@ def fill_ledger(url: str, events: int) -> str:
         store.ensure_current()
     in_force: dict[str, Row] = {}
     ends: list[tuple[int, str]] = []
-    _write(url, "ledger", _LEDGER, _chain(events, in_force, ends))
-    _write(url, "optouts", _OPTOUTS, in_force.values())
-    _settle(url, f"UPDATE ledger_head SET sequence = {ends[-1][0]}, hash = '{ends[-1][1]}'")
+    write(url, "ledger", _LEDGER, _chain(events, in_force, ends))
+    write(url, "optouts", _OPTOUTS, in_force.values())
+    settle(url, f"UPDATE ledger_head SET sequence = {ends[-1][0]}, hash = '{ends[-1][1]}'")
     return ends[-1][1]
 
 
@@ -96,7 +96,7 @@ def _optout(number: int) -> Row:
     return phone(number), at, Source.SMS.value, SUBSCRIBER, UUID(int=number)
 
 
-def _write(url: str, table: LiteralString, columns: Sequence[LiteralString], rows: Iterable[Row]) -> None:
+def write(url: str, table: LiteralString, columns: Sequence[LiteralString], rows: Iterable[Row]) -> None:
     if url.startswith("sqlite"):
         _write_sqlite(url, table, columns, rows)
         return
@@ -123,7 +123,7 @@ def _sqlite_value(value: Any) -> Any:
     return value.hex if isinstance(value, UUID) else value
 
 
-def _settle(url: str, statement: str | None = None) -> None:
+def settle(url: str, statement: str | None = None) -> None:
     """Execute the last statement, and leave nothing to be tidied up while we measure."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(_file(url))) as connection:

@@ -56,7 +56,7 @@ def after(
         old = shown.where(messages.c.position == 0, messages.c.id > place.message_id).order_by(messages.c.id)
         found += connection.execute(old.limit(limit)).mappings().all()
     if len(found) < limit:
-        new = shown.where(_HAS_PLACE, *_behind(place), *_settled(connection))
+        new = shown.where(*_behind(connection, place), *_settled(connection))
         ordered = new.order_by(messages.c.position, messages.c.id).limit(limit - len(found))
         found += connection.execute(ordered).mappings().all()
     return found
@@ -82,9 +82,11 @@ def end(connection: Connection) -> Place:
     return Place(0, newest or NOBODY)
 
 
-def behind(place: Place) -> ColumnElement[bool]:
+def behind(connection: Connection, place: Place) -> ColumnElement[bool]:
     """Whether a message stands behind ``place``, be it settled or not."""
-    return and_(_HAS_PLACE, *_behind(place)) if place.position else or_(_HAS_PLACE, messages.c.id > place.message_id)
+    if place.position or connection.dialect.name == "sqlite":
+        return and_(*_behind(connection, place))
+    return or_(_HAS_PLACE, messages.c.id > place.message_id)
 
 
 def touch(connection: Connection, ids: Iterable[UUID]) -> None:
@@ -119,11 +121,14 @@ def realign(connection: Connection) -> bool:
     return True
 
 
-def _behind(place: Place) -> tuple[ColumnElement[bool], ...]:
+def _behind(connection: Connection, place: Place) -> tuple[ColumnElement[bool], ...]:
+    # SQLite would begin at the first bound that it finds.
+    has_place = (_HAS_PLACE,) if place.position == 0 or connection.dialect.name == "postgresql" else ()
     if place.position == 0:
-        return ()
+        return has_place
     position = messages.c.position
     return (
+        *has_place,
         position >= place.position,
         or_(position > place.position, messages.c.id > place.message_id),
     )

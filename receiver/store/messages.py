@@ -28,6 +28,8 @@ _SHOWN = [messages.c[name] for name in FIELDS]
 _FETCHED = 500
 # Messages that may wait to be indexed, and are looked through one by one. With more, all are.
 _MOST_WAITING = 20_000
+# Messages of one sender that are looked through one by one.
+_MOST_OF_A_SENDER = 2_000
 _LAST = UUID(int=(1 << 128) - 1)
 
 
@@ -102,7 +104,7 @@ def get(connection: Connection, message_id: UUID) -> RowMapping | None:
 
 def _walk(connection: Connection, chosen: Filter, span: _Range, at_once: int) -> Iterator[RowMapping]:
     """The messages of a range in its order, fetched ``at_once`` at a time."""
-    if not _needs_terms(chosen):
+    if not (_needs_terms(chosen) or _is_a_busy_sender(connection, chosen)):
         yield from _scan(connection, chosen, span, at_once)
         return
     done = search.indexed_up_to(connection)
@@ -161,7 +163,7 @@ def _waiting(connection: Connection, chosen: Filter, done: feed.Place, span: _Ra
 
     The newest ones come in by the moment: who asks sees them whether the index has them or not.
     """
-    behind = select(messages.c.id).where(feed.behind(done)).limit(_MOST_WAITING + 1)
+    behind = select(messages.c.id).where(feed.behind(connection, done)).limit(_MOST_WAITING + 1)
     count = connection.scalar(select(func.count()).select_from(behind.subquery())) or 0
     if count > _MOST_WAITING:
         return None
@@ -169,7 +171,7 @@ def _waiting(connection: Connection, chosen: Filter, done: feed.Place, span: _Ra
         return []
     # Through the index of positions: an order by id would have the planner walk all ids for these few.
     unordered = select(*_SHOWN).where(
-        feed.behind(done), *_within(span, plainly=True), *_conditions(chosen, plainly=True)
+        feed.behind(connection, done), *_within(span, plainly=True), *_conditions(chosen, plainly=True)
     )
     rows = filter(_fits(chosen), connection.execute(unordered).mappings().all())
     return sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
@@ -182,6 +184,14 @@ def _needs_terms(chosen: Filter) -> bool:
     is_rare = chosen.text is not None or chosen.service is not None or bool(chosen.duplicates)
     is_rare = is_rare or (chosen.origin is not None and chosen.origin != Origin.PUSH)
     return is_rare or (chosen.dst is not None and chosen.kind == Kind.UNSUBSCRIBE)
+
+
+def _is_a_busy_sender(connection: Connection, chosen: Filter) -> bool:
+    """Whether a text is looked for in so many messages of one sender that the index of terms is the shorter way."""
+    if chosen.src is None or chosen.text is None:
+        return False
+    some = select(messages.c.id).where(messages.c.src == chosen.src).limit(_MOST_OF_A_SENDER + 1)
+    return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) > _MOST_OF_A_SENDER
 
 
 def _fits(chosen: Filter) -> Callable[[RowMapping], bool]:

@@ -199,15 +199,19 @@ def _ids_of_postgresql(
 ) -> Iterator[UUID]:
     order = "DESC" if newest_first else "ASC"
     # Bucket by bucket in the order in which they are given, and no further than is needed: a nested loop under a limit.
+    # OFFSET 0 keeps the order from the innermost question: for its sake a planner would walk all ids of the bucket.
     statement = text(
         f"""
         SELECT found.id FROM unnest(CAST(:lows AS uuid[]), CAST(:highs AS uuid[]), CAST(:masks AS int[]))
             AS bucket (low, high, mask)
         CROSS JOIN LATERAL (
-            SELECT entry.id FROM message_search AS entry
-            WHERE entry.terms @> ARRAY(SELECT term # bucket.mask FROM unnest(CAST(:terms AS int[])) AS term)
-              AND entry.id >= bucket.low AND entry.id < bucket.high
-            ORDER BY entry.id {order} LIMIT :limit
+            SELECT matching.id FROM (
+                SELECT entry.id FROM message_search AS entry
+                WHERE entry.terms @> ARRAY(SELECT term # bucket.mask FROM unnest(CAST(:terms AS int[])) AS term)
+                OFFSET 0
+            ) AS matching
+            WHERE matching.id >= bucket.low AND matching.id < bucket.high
+            ORDER BY matching.id {order} LIMIT :limit
         ) AS found LIMIT :limit
         """
     )

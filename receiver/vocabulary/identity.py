@@ -12,9 +12,18 @@ _CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?0?(1[3-9][0-9]{9})")
 # Between the digits of a number people write these, besides white space and what can't be seen.
 _PUNCTUATION = frozenset("-\u2010\u2011\u2012\u2013\u2014()./")
 _UNSEEN = frozenset(["Zs", "Zl", "Zp", "Cc", "Cf"])
-# Seven digits and more, of any width, with whatever people write between them.
+# What stands between the digits of a phone in a sentence: of any width, and unseen.
+_BETWEEN = "[\\s\\-\u00b7\u200b-\u2015\u2022\u2060\u2212\ufe63\ufeff\uff0d()\uff08\uff09./\uff0e\uff0f_]{0,3}"
+_MOBILE_IN_WORDS = (
+    f"(?:[8\uff18]{_BETWEEN}[6\uff16]{_BETWEEN})?[1\uff11]{_BETWEEN}[3-9\uff13-\uff19](?:{_BETWEEN}\\d){{9}}"
+)
+# Addresses of the network and dates have as many digits, and are none.
+_ADDRESS = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
+_DATE = r"(?<!\d)20\d\d(?P<mark>[-/.])[01]?\d(?P=mark)[0-3]?\d(?![-/.]?\d)"
+# A mobile, else seven digits and more as far as the next mobile: a list of phones is not one long number.
 _PHONE_IN_WORDS = re.compile(
-    r"(?P<address>(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]))|[+＋]?\d(?:[\s\-\u2010-\u2014()（）./]{0,3}\d){6,}"
+    rf"(?P<other>{_ADDRESS}|{_DATE})"
+    rf"|[+\uff0b]?(?:{_MOBILE_IN_WORDS}|\d(?:{_BETWEEN}(?!{_MOBILE_IN_WORDS})\d){{6,14}})"
 )
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")
 _INTERNATIONAL_WITHOUT_PLUS = re.compile(r"(?!9[56])[2-9][0-9]{9,14}")
@@ -54,7 +63,7 @@ def mask(phone: str) -> str:
 
 def mask_phones(words: str) -> str:
     """Somebody else's words with every phone in them masked, however it is written there."""
-    return _PHONE_IN_WORDS.sub(lambda found: found["address"] or mask(_compact(found[0])), words)
+    return _PHONE_IN_WORDS.sub(lambda found: found["other"] or mask(_compact(found[0])), words)
 
 
 def _compact(written: str) -> str:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 
@@ -22,6 +23,9 @@ def needed_grams(needle: str) -> set[str]:
 
 def hashes(terms: Iterable[str]) -> list[int]:
     """Each term as a number of 31 bits; two may share one, so that what is found is looked at again."""
-    return sorted(
-        {int.from_bytes(blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()) >> 1 for term in terms}
-    )
+    return sorted({_hash(term) for term in terms})
+
+
+@lru_cache(maxsize=1 << 17)
+def _hash(term: str) -> int:
+    return int.from_bytes(blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()) >> 1
