@@ -1,8 +1,10 @@
 """The gateway's own words without what it should not have repeated: phones, and the password."""
 
+import re
 from dataclasses import replace
+from html import escape
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from receiver.vocabulary import mask_phones
 
@@ -14,7 +16,7 @@ _Answer = TypeVar("_Answer")
 
 
 def discreet(words: str, *secrets: str) -> str:
-    """``words`` with every phone masked, and without ``secrets`` in any form that they were sent in."""
+    """``words`` with every phone masked, and without ``secrets`` as they are, or as URLs and HTML write them."""
     return mask_phones(_without(words, secrets))
 
 
@@ -32,8 +34,21 @@ def discreet_answer(answer: _Answer, *secrets: str) -> _Answer:
 
 
 def _without(words: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            for form in (secret, quote(secret, safe=""), quote(secret)):
-                words = words.replace(form, "…")
-    return words
+    long_enough = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    forms = {form for secret in long_enough for form in _written(secret)}
+    if not forms:
+        return words
+    # The longest first: one form may begin as another one does.
+    any_form = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+    return re.sub(any_form, "…", words, flags=re.IGNORECASE)
+
+
+def _written(secret: str) -> tuple[str, ...]:
+    return (
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        escape(secret),
+        escape(secret, quote=False),
+    )
