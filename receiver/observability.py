@@ -2,9 +2,13 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+_HOME = Path(__file__).parents[1]
 
 
 def configure_logging(log_format: str, level: str, role: str | None = None) -> None:
@@ -36,3 +40,13 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def place_of(error: BaseException) -> str:
+    """Where in our code ``error`` arose, file and line: what may be told of one whose words may be private."""
+    ours = "?"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(_HOME / "receiver"):
+            ours = f"{path.relative_to(_HOME)}:{frame.lineno}"
+    return ours

@@ -1,6 +1,7 @@
 """The web roles as gunicorn servers: each with its own worker class, and logs that hold no request."""
 
 import logging
+import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -8,10 +9,12 @@ from gunicorn.glogging import Logger
 
 from receiver import create_admin_app, create_callback_app
 from receiver.config import Settings
-from receiver.observability import configure_logging
+from receiver.observability import configure_logging, place_of
 
 # Seconds for what was accepted to be answered after SIGTERM.
 DRAIN_SECONDS = 20
+# Bytes of a request line of the admin side: as many as gunicorn takes.
+LONGEST_LINE = 8_190
 # Connections of one callback process. More wait in the kernel's backlog.
 CONNECTIONS = 4_000
 
@@ -27,6 +30,12 @@ class PropagatingLogger(Logger):
 
     def access(self, *_: Any) -> None:
         pass
+
+    def exception(self, msg: Any, *_: Any, **__: Any) -> None:
+        # Gunicorn adds the address of the request, and a traceback that ends with the words of the error.
+        error = sys.exc_info()[1]
+        told = f"{type(error).__name__} in {place_of(error)}" if error is not None else "?"
+        self.error_log.error("%s: %s", str(msg).partition(" %s")[0], told)
 
     def reopen_files(self) -> None:
         pass
@@ -71,8 +80,9 @@ class Role(BaseApplication):
         return {
             "bind": self.settings.admin_bind,
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": "receiver.admin.worker.AdminWorker",
             "threads": 8,
+            "limit_request_line": LONGEST_LINE,
             "proc_name": "receiver-admin",
         }
 

@@ -32,6 +32,8 @@ def create_admin_app(settings: Settings) -> OpenAPI:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # An address has one form: a redirection to it would repeat what it holds, phones among it.
+    app.url_map.merge_slashes = False
     Parts(settings, Store(settings.url)).attach(app.extensions)
     status.add_status(app)
     add_api(app)

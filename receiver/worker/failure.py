@@ -1,11 +1,9 @@
 """What may be told of a failure: its kind and its words, where these are ours, and never a phone or a text."""
 
-import traceback
-from pathlib import Path
-
 from receiver.config import ConfigurationError
 from receiver.gateway.client import GatewayError
 from receiver.gateway.polling import PollingError
+from receiver.observability import place_of
 from receiver.store.errors import StoreError
 from receiver.vocabulary import mask_phones
 
@@ -13,7 +11,6 @@ from .lease import LeaseLost
 
 # Their words are made by us, or of an operating system or driver that knows of no reply.
 _SPOKEN = (ConfigurationError, GatewayError, LeaseLost, OSError, PollingError, StoreError)
-_HOME = Path(__file__).parents[2]
 _LONGEST = 300
 
 
@@ -23,13 +20,4 @@ def described(error: BaseException) -> str:
     if isinstance(error, _SPOKEN):
         first_line = str(error).strip().partition("\n")[0]
         return f"{kind}: {mask_phones(first_line)}"[:_LONGEST]
-    return f"{kind} in {_place(error)}"
-
-
-def _place(error: BaseException) -> str:
-    ours = "?"
-    for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_relative_to(_HOME / "receiver"):
-            ours = f"{path.relative_to(_HOME)}:{frame.lineno}"
-    return ours
+    return f"{kind} in {place_of(error)}"

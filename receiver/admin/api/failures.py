@@ -5,6 +5,7 @@ import logging
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from receiver.observability import place_of
 from receiver.store.errors import Conflict, StoreError, Unavailable
 
 from . import problems
@@ -35,11 +36,7 @@ def _http(failure: HTTPException) -> Response | HTTPException:
 
 def _unexpected(failure: Exception) -> Response:
     # Where it arose, and not what it says: that may quote a phone or a text.
-    place = failure.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "an unknown place"
-    _log.error("request %s failed: %s at %s", g.get("request_id"), type(failure).__name__, where)
+    _log.error("request %s failed: %s in %s", g.get("request_id"), type(failure).__name__, place_of(failure))
     if request.path.startswith("/api/"):
         return problems.answer(Rejected(INTERNAL, "it failed within: the log says more under the request id"))
     return Response("Something failed within. The log says more.", 500, content_type="text/plain; charset=utf-8")

@@ -4,7 +4,7 @@ import secrets
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, current_app, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from receiver.access import Act, Action, Key, KeyRefused
 from receiver.access.audit import Via
@@ -20,6 +20,7 @@ from .routes import PREFIX, is_public, scope_of, takes_body
 
 # Bytes of a request's body. Twenty thousand phones take less than half of it.
 LARGEST_BODY = 1_000_000
+_NOT_WHOLE = "the body can't be read: send it whole, as long as its headers say"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="receiver"'}
 
 
@@ -98,9 +99,15 @@ def _check_encoding() -> None:
 def _check_body() -> None:
     if request.mimetype != "application/json":
         raise Rejected(MEDIA, "send the body as JSON, with Content-Type: application/json")
+    said = request.content_length
     try:
-        request.get_data()
+        body = request.get_data()
     except RequestEntityTooLarge:
-        raise Rejected(TOO_LARGE, f"the body is larger than {LARGEST_BODY:,} bytes: send less at once") from None
-    except HTTPException:
-        raise Rejected(BAD_REQUEST, "the body can't be read: send it whole") from None
+        body = None
+    except Exception:  # it may be one of the server's own: a chunk without a size, an end that never came
+        raise Rejected(BAD_REQUEST, _NOT_WHOLE) from None
+    # A body that says no length is read to the limit, and what follows is left unread.
+    if body is None or (said is None and len(body) >= LARGEST_BODY):
+        raise Rejected(TOO_LARGE, f"the body is larger than {LARGEST_BODY:,} bytes: send less at once")
+    if said is not None and said != len(body):
+        raise Rejected(BAD_REQUEST, _NOT_WHOLE)

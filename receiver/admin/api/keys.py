@@ -45,7 +45,9 @@ class NewKey(BaseModel):
 
     name: Text = Field(min_length=1, max_length=LONGEST_NAME, description="What it is for", examples=["crm"])
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["messages:read"]])
-    expires_at: Moment | None = None
+    expires_at: Moment | None = Field(
+        None, description="When it ends; without it never", examples=["2099-01-01T00:00:00+08:00"]
+    )
 
 
 class MadeKey(KeyShown):
@@ -91,17 +93,20 @@ def create_key(body: NewKey) -> tuple[Response, int]:
 def get_key(path: KeyPath) -> Response:
     """Look at a key"""
     try:
-        return jsonify(_shown(parts().keys.get(path.id)))
+        found = parts().keys.get(path.id)
     except NoSuchKey:
         raise Rejected(NOT_FOUND, "no key has this id") from None
+    if found.revoked_at is not None:
+        raise Rejected(NOT_FOUND, f"the key {found.prefix} was revoked: the list of keys says when and by whom")
+    return jsonify(_shown(found))
 
 
 @routes.delete("/keys/<uuid:id>", scope=Scope.ADMIN, answers={200: KeyShown}, problems=(404,))
 def revoke_key(path: KeyPath) -> Response:
     """Revoke a key
 
-    From the answer on it opens nothing, for good. What was done with it stays in the audit. The same again changes
-    nothing.
+    From the answer on it opens nothing, for good. It stays in the list, and what was done with it in the audit. The
+    same again changes nothing.
     """
     try:
         revoked = parts().keys.revoke(path.id, actor=key().actor, act=act(Action.KEY_REVOKED, str(path.id)))

@@ -44,7 +44,10 @@ class PageQuery(BaseModel):
 
     limit: int = Field(USUAL_PAGE, ge=1, le=LARGEST_PAGE, description="Rows of a page at most")
     cursor: str | None = Field(
-        None, max_length=LONGEST_CURSOR, description="`next` or `previous` of another page, with the same filters"
+        None,
+        max_length=LONGEST_CURSOR,
+        description="`next` or `previous` of another page, with the same filters",
+        json_schema_extra={"format": "cursor"},
     )
 
 

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, get_type_hints
 
 from flask import request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .problems import BAD_REQUEST, Rejected, invalid, of_validation
 
@@ -36,8 +36,7 @@ def reading(view: View) -> View:
     readers: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {}
     if "path" in models:
         readers["path"] = _Written(models["path"]).of_path
-    if "query" in models:
-        readers["query"] = _Written(models["query"]).of_query
+    readers["query"] = _Written(models.get("query", _Nothing)).of_query
     if "header" in models:
         readers["header"] = _Written(models["header"]).of_headers
     if "body" in models:
@@ -50,10 +49,16 @@ def reading(view: View) -> View:
             said = {part: reader(path) for part, reader in readers.items()}
         except ValidationError as wrong:
             return of_validation(wrong)
-        return view(**said)
+        return view(**{part: said[part] for part in models})
 
     read.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the framework's word for "leave it to us"
     return read
+
+
+class _Nothing(BaseModel):
+    """The query of a view that takes none."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class _Written:

@@ -87,8 +87,19 @@ Phone = Annotated[
     Field(
         description="A phone in any written form; what is no phone number is taken as it came",
         examples=["139 0000 0001"],
+        json_schema_extra={"format": "phone"},
     ),
 ]
+
+PathPhone = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_storable),
+    _NoNul,
+    # The framework takes no list of examples for what stands in a path.
+    Field(description="A phone in any written form, escaped", json_schema_extra={"format": "phone"}),
+]
+"""``Phone`` as a part of a path."""
 
 
 def identity(field: str, phone: str) -> str:

@@ -39,6 +39,8 @@ def test_a_revoked_key_opens_nothing_from_the_answer_on(admin: Admin) -> None:
     assert "revoked" in leaver.get("/messages").problem(401)["detail"]
     # The same again changes nothing.
     assert admin.all_powerful.delete(f"/keys/{made['id']}").ok() == revoked
+    assert "was revoked" in admin.all_powerful.get(f"/keys/{made['id']}").problem(404)["detail"]
+    assert revoked in admin.all_powerful.walk("/keys")
 
 
 def test_an_expired_key_says_so_to_whoever_holds_it(admin: Admin) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from receiver.access import Scope
 from tests.admin.conftest import Admin
 
 KEY = {"name": "read", "scopes": ["sms:send"]}
@@ -45,6 +46,12 @@ def test_a_query_that_can_not_be_used_names_its_field(query: str, field: str, ad
     assert problem["type"] == "/api/problems/invalid"
     assert [error["field"] for error in problem["errors"]] == [field]
     assert field in problem["detail"]
+
+
+def test_a_view_without_parameters_takes_none(admin: Admin) -> None:
+    key = admin.key(Scope.SMS_SEND).key
+    problem = admin.all_powerful.get(f"/keys/{key.id}", reveal=True).problem(422)
+    assert [error["field"] for error in problem["errors"]] == ["reveal"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""The server worker of the admin side: gunicorn's threads, with answers and logs that quote nothing of a request."""
+
+import json
+import logging
+import socket
+import struct
+from typing import Any
+
+from gunicorn.http.errors import (
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.workers.gthread import ThreadWorker
+
+from receiver.observability import place_of
+
+from .api.problems import BAD_REQUEST, INTERNAL, MEDIA_TYPE, Kind, document_of
+
+_log = logging.getLogger(__name__)
+
+# Seconds without a byte of a request, or without one of an answer being taken, until its thread is given to others.
+_RECEIVE_SECONDS, _SEND_SECONDS = 15, 60
+_OURS = (InvalidResponseHeader, InvalidResponseHeaderName)
+
+
+class AdminWorker(ThreadWorker):
+    """One process of the admin role."""
+
+    def handle(self, conn: Any) -> Any:
+        # The kernel's timeouts: gunicorn sets its own sockets to blocking before each request.
+        for option, seconds in ((socket.SO_RCVTIMEO, _RECEIVE_SECONDS), (socket.SO_SNDTIMEO, _SEND_SECONDS)):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that can't be read, or that failed outside the application.
+
+        Gunicorn's own would send a page of HTML, and log the line or header that it stumbled over: a phone, a key.
+        """
+        if isinstance(exc, ParseException) and not isinstance(exc, _OURS):
+            _log.info("a request from %s can't be read: %s", addr[0] if addr else "?", type(exc).__name__)
+            answer = _written(BAD_REQUEST, _detail(exc))
+        else:
+            _log.error("a request failed: %s in %s", type(exc).__name__, place_of(exc))
+            answer = _written(INTERNAL, INTERNAL.advice)
+        try:
+            client.sendall(answer)
+        except OSError as gone:
+            _log.debug("nobody takes the answer: %s", gone)
+
+
+def _detail(unreadable: ParseException) -> str:
+    match unreadable:
+        case LimitRequestLine():
+            return "the address is too long: ask for less at once"
+        case LimitRequestHeaders():
+            return "the headers are too many or too long: send fewer"
+    return f"this is no HTTP that can be read. {BAD_REQUEST.advice}"
+
+
+def _written(kind: Kind, detail: str) -> bytes:
+    body = json.dumps(document_of(kind, detail, (), None)).encode()
+    reason = {BAD_REQUEST: "Bad Request"}.get(kind, "Internal Server Error")
+    head = f"HTTP/1.1 {kind.status} {reason}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
