@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from receiver.store import audit_log
 from receiver.store.sends import Transaction
 from receiver.store.store import Store
-from receiver.vocabulary import new_id
+from receiver.vocabulary import earliest_id, new_id
 
 
 class Action(StrEnum):
@@ -41,6 +42,10 @@ class Action(StrEnum):
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     PASSWORD_CHANGED = "gateway.password.changed"
+
+
+# What this process has noted of this hour.
+_revealed: set[tuple[str, UUID | None, "Action", datetime]] = set()
 
 
 class Via(StrEnum):
@@ -81,6 +86,23 @@ class Act:
                 "peer": self.peer,
             },
         )
+
+    def reveal(self, store: Store) -> None:
+        """Note that phones were shown: once for who does it, what, and the hour. Raises StoreError.
+
+        A program that reads a page a second shall not fill the audit, nor write each time.
+        """
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        once = (self.actor, self.key_id, self.action, hour)
+        if once in _revealed:
+            return
+        begun = earliest_id(hour)
+        with store.writing() as transaction:
+            if not audit_log.was_noted(transaction, self.action, self.actor, since=begun):
+                self.note(transaction)
+        _revealed.add(once)
+        for each in [each for each in _revealed if each[3] < hour]:
+            _revealed.discard(each)
 
     def record(self, store: Store) -> None:
         """Write it in a transaction of its own: before what it tells of is shown to anybody. Raises StoreError."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from receiver.store import ledger, optouts, subscriptions
+from receiver.store.audit_log import Note
 from receiver.store.store import Store
 from receiver.vocabulary import as_it_came, phone_identity
 from receiver.vocabulary.register import Source
@@ -46,8 +47,10 @@ class Register:
         self._store = store
         self._region = region
 
-    def add(self, phones: Iterable[str], *, source: Source, reason: str, actor: str) -> Added:
+    def add(self, phones: Iterable[str], *, source: Source, reason: str, actor: str, note: Note | None = None) -> Added:
         """Opt phones out, written in any way, in one transaction; all of them, or none where one is no phone.
+
+        ``note`` is written with it, for the audit.
 
         Raises NotAPhone, Unexplained, StoreError.
         """
@@ -57,9 +60,11 @@ class Register:
         stops = [optouts.Stop(phone, now, source, actor.strip(), reason.strip()) for phone in identities]
         with self._store.writing() as connection:
             new = optouts.opt_out(connection, stops)
+            if note is not None:
+                note.note(connection)
         return Added(frozenset(new), frozenset(identities) - new)
 
-    def lift(self, phone: str, *, reason: str, actor: str) -> str:
+    def lift(self, phone: str, *, reason: str, actor: str, note: Note | None = None) -> str:
         """Take an opt-out back; what the register had it under. Its history and its services' end stay.
 
         Raises NotOptedOut, Unexplained, StoreError. No SMS leads here.
@@ -69,6 +74,8 @@ class Register:
         with self._store.writing() as connection:
             for name in self._names(phone):
                 if optouts.lift(connection, name, at=now, reason=reason.strip(), actor=actor.strip()):
+                    if note is not None:
+                        note.note(connection)
                     return name
         raise NotOptedOut("this phone is not opted out: there is nothing to lift")
 

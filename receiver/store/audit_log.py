@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select
@@ -25,9 +25,21 @@ class Filter:
     until: datetime | None = None
 
 
+class Note(Protocol):
+    """An act that is noted in the transaction of what it did."""
+
+    def note(self, transaction: Connection) -> None: ...
+
+
 def add(connection: Connection, row: Mapping[str, Any]) -> None:
     """Note an act, at this moment."""
     connection.execute(insert(audit), {"at": datetime.now(UTC), **row})
+
+
+def was_noted(connection: Connection, action: str, actor: str, *, since: UUID) -> bool:
+    """Whether somebody's act of this kind was noted under an id from ``since`` on."""
+    found = select(audit.c.id).where(audit.c.actor == actor, audit.c.id >= since, audit.c.action == action).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def page(

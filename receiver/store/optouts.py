@@ -8,13 +8,13 @@ from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, Text, bindparam, delete, func, insert, select, text, tuple_, update
 
 from receiver.vocabulary.ledger import Event, EventType
 from receiver.vocabulary.register import SUBSCRIBER, Source
 
 from .ledger import Chain
-from .tables import optouts, subscriptions
+from .tables import UtcDateTime, optouts, subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,44 @@ def page(
         moment, seen = after
         statement = statement.where(optouts.c.since <= moment).offset(seen)
     return connection.execute(statement).mappings().all()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which opt-outs in force: those that meet every condition given. Begun at or after ``since``, before ``until``."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    source: Source | None = None
+
+
+# Where a page of ``newest`` ended, or began: the opt-out's ``since`` and phone.
+Key = tuple[datetime, str]
+
+
+def newest(
+    connection: Connection, chosen: Filter, *, older_than: Key | None = None, newer_than: Key | None = None, limit: int
+) -> Sequence[RowMapping]:
+    """At most ``limit`` opt-outs in force, newest first, of one moment by phone: the first, or those next to a key."""
+    key = tuple_(optouts.c.since, optouts.c.phone)
+    statement = select(optouts).limit(limit)
+    if chosen.since is not None:
+        statement = statement.where(optouts.c.since >= chosen.since)
+    if chosen.until is not None:
+        statement = statement.where(optouts.c.since < chosen.until)
+    if chosen.source is not None:
+        statement = statement.where(optouts.c.source == chosen.source)
+    if newer_than is not None:
+        ahead = statement.where(key > tuple_(*_bound(newer_than))).order_by(optouts.c.since, optouts.c.phone)
+        return list(connection.execute(ahead).mappings().all())[::-1]
+    if older_than is not None:
+        statement = statement.where(key < tuple_(*_bound(older_than)))
+    ordered = statement.order_by(optouts.c.since.desc(), optouts.c.phone.desc())
+    return connection.execute(ordered).mappings().all()
+
+
+def _bound(key: Key) -> tuple[Any, Any]:
+    return bindparam(None, key[0], UtcDateTime), bindparam(None, key[1], Text)
 
 
 def count(connection: Connection) -> int:

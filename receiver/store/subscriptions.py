@@ -14,6 +14,7 @@ from receiver.vocabulary.register import SYSTEM
 
 from .errors import Conflict
 from .ledger import Chain, head
+from .paging import newest_first
 from .tables import ledger, optouts, services, staged_subscriptions, subscriptions
 from .upsert import insert_or
 
@@ -77,19 +78,18 @@ def page(
     phone: str | None = None,
     active: bool = True,
     after: UUID | None = None,
+    newer_than: UUID | None = None,
     limit: int,
 ) -> Sequence[RowMapping]:
-    """Subscriptions, the newest first."""
-    statement = select(subscriptions).order_by(subscriptions.c.id.desc()).limit(limit)
+    """Subscriptions, the newest first: those behind ``after``, or right before ``newer_than``."""
+    statement = select(subscriptions)
     if phone is not None:
         statement = statement.where(subscriptions.c.phone == phone)
     if service is not None:
         statement = statement.where(subscriptions.c.service == service)
     if active:
         statement = statement.where(subscriptions.c.cancelled_at.is_(None))
-    if after is not None:
-        statement = statement.where(subscriptions.c.id < after)
-    return connection.execute(statement).mappings().all()
+    return newest_first(connection, statement, subscriptions.c.id, older_than=after, newer_than=newer_than, limit=limit)
 
 
 def stage(connection: Connection, import_id: UUID, rows: Iterable[dict[str, Any]]) -> None:

@@ -188,6 +188,7 @@ optouts = Table(
     Column("reason", Text),
     Column("actor", Text, nullable=False),
     Column("message_id", Uuid),
+    Index("ix_optouts_since_phone", "since", "phone"),
 )
 
 ledger = Table(

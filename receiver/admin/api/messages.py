@@ -6,11 +6,12 @@ from uuid import UUID
 from flask import Response, jsonify
 from pydantic import BaseModel, Field
 
-from receiver.access import Scope
+from receiver.access import Action, Scope
 from receiver.store import messages
 from receiver.vocabulary import Kind, Origin
 
 from ..parts import parts
+from .gate import act
 from .paging import Page, PageQuery, paged, place, uuid_key
 from .problems import NOT_FOUND, Rejected
 from .routes import Routes
@@ -83,6 +84,7 @@ def list_messages(query: MessagesQuery) -> Response:
         found = messages.page(
             transaction, query.chosen(), older_than=at.older_than, newer_than=at.newer_than, limit=query.limit + 1
         )
+    act(Action.MESSAGES_READ).reveal(parts().store)
     return jsonify(paged(found, at, query.limit, key=lambda row: row["id"], shown=shown))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from receiver.access import Act, Action
+from receiver.access.audit import Via
 from receiver.cli.acts import actor_option, reason_option
 from receiver.cli.database import opened, settings
 from receiver.cli.options import reveal_option
@@ -62,7 +64,13 @@ def add(phones: tuple[str, ...], reason: str, actor: str, source: str, reveal: b
         raise click.UsageError(f'more than {_MOST:,} phones at once: use "receiver optouts import"')
     chosen = settings()
     with opened(chosen) as store, _explained():
-        added = Register(store, chosen.default_region).add(given, source=Source(source), reason=reason, actor=actor)
+        added = Register(store, chosen.default_region).add(
+            given,
+            source=Source(source),
+            reason=reason,
+            actor=actor,
+            note=Act(Action.OPTOUT_ADDED, actor, Via.CLI, detail={"phones": len(given)}),
+        )
     rows: list[Row] = [{"phone": phone, "status": NEW} for phone in sorted(added.new)]
     rows += [{"phone": phone, "status": ALREADY} for phone in sorted(added.repeated)]
     render(rows if reveal else [masked(row, "phone") for row in rows], _ADDED, chosen_format)
@@ -83,7 +91,9 @@ def lift(phone: str, reason: str, actor: str) -> None:
     """
     chosen = settings()
     with opened(chosen) as store, _explained():
-        identity = Register(store, chosen.default_region).lift(phone, reason=reason, actor=actor)
+        identity = Register(store, chosen.default_region).lift(
+            phone, reason=reason, actor=actor, note=Act(Action.OPTOUT_LIFTED, actor, Via.CLI, phone)
+        )
     hint(f"{masked({'phone': identity}, 'phone')['phone']} is no longer opted out")
 
 

@@ -1,0 +1,313 @@
+"""The opt-out register over the API: asked, listed, added to, lifted, proven."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from flask import Response, jsonify
+from pydantic import BaseModel, ConfigDict, Field
+
+from receiver.access import Action, Scope
+from receiver.optout import guard
+from receiver.optout.guard import GuardUnavailable
+from receiver.optout.proof import NothingKnown, as_json, prove
+from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON, NotOptedOut
+from receiver.store import optouts
+from receiver.vocabulary.ledger import EventType
+from receiver.vocabulary.register import SUBSCRIBER, SYSTEM, Source
+
+from ..parts import parts
+from .gate import act, key
+from .paging import Page, PageQuery, paged, place
+from .problems import NOT_FOUND, UNAVAILABLE, Rejected, invalid
+from .routes import Routes
+from .values import Moment, PathPhone, Phone, Text, identity
+
+routes = Routes("Opt-outs", "Who said stop: nothing is sent to them in whatever form their number is written.")
+
+MOST_ASKED = 10_000
+_MEDIA = {"json": "application/json", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
+
+
+class OptOut(BaseModel):
+    """An opt-out that is in force."""
+
+    phone: str = Field(description="E.164, or as it came where it is no phone number", examples=["+8613900000001"])
+    since: Moment
+    source: Source = Field(description="How the stop reached the enterprise")
+    reason: str | None = Field(description="As a person gave it; null where an SMS said so", examples=["by phone"])
+    actor: str = Field(examples=["subscriber"])
+    message_id: UUID | None = Field(description="The message that said stop")
+
+
+class LedgerEvent(BaseModel):
+    """One event of the ledger."""
+
+    sequence: int = Field(examples=[42])
+    at: Moment
+    type: EventType
+    actor: str = Field(examples=["subscriber"])
+    message_id: UUID | None
+    detail: dict[str, Any] = Field(examples=[{"source": "sms"}])
+    hash: str = Field(examples=["9af15b336e6a9619928537df30b2e6a2376569fcf9d7e773eccede65606529a0"])
+
+
+class Subscription(BaseModel):
+    """One phone's subscription to one service."""
+
+    phone: str = Field(examples=["+8613900000001"])
+    service: str = Field(examples=["news"])
+    since: Moment
+    cancelled_at: Moment | None = Field(description="When it ended; null while it lasts")
+
+
+class Subscriber(BaseModel):
+    """All that is known of one phone's opt-outs."""
+
+    phone: str = Field(examples=["+8613900000001"])
+    opted_out: bool
+    optout: OptOut | None = Field(description="The opt-out in force; null where there is none")
+    events: list[LedgerEvent] = Field(description="Its history, oldest first")
+    subscriptions: list[Subscription] = Field(description="What it ever subscribed to, newest first")
+
+
+class Asked(BaseModel):
+    """Phones to ask about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phones: list[Phone] = Field(min_length=1, max_length=MOST_ASKED, examples=[["139 0000 0001", "+8613900000002"]])
+
+
+class BlockedPhone(BaseModel):
+    """A phone that nothing may be sent to."""
+
+    phone: str = Field(description="As it was asked about", examples=["139 0000 0001"])
+    identity: str = Field(description="As the register has it", examples=["+8613900000001"])
+    since: Moment
+    source: Source
+    reason: str | None = Field(examples=["by phone"])
+
+
+class AllowedPhone(BaseModel):
+    """A phone that may be sent to."""
+
+    phone: str = Field(description="As it was asked about", examples=["+8613900000002"])
+    identity: str = Field(description="Its E.164 form", examples=["+8613900000002"])
+
+
+class Verdict(BaseModel):
+    """Each phone that was asked about, in one of the lists."""
+
+    blocked: list[BlockedPhone]
+    allowed: list[AllowedPhone]
+    invalid: list[str] = Field(description="What is no phone number: nothing may be sent there", examples=[["12"]])
+
+
+class OptOutsQuery(PageQuery):
+    since: Moment | None = Field(None, description="In force since this or later")
+    until: Moment | None = Field(None, description="In force since before this")
+    source: Source | None = None
+
+
+class PhonePath(BaseModel):
+    phone: PathPhone
+
+
+# No examples: the framework takes no list of them for what stands in a query.
+_REASON = Field(min_length=1, max_length=LONGEST_REASON, description="Why: the ledger keeps it")
+_ACTOR = Field(None, min_length=1, max_length=50, description="The person behind it, kept beside the key")
+
+
+class Wish(BaseModel):
+    """Why a phone is to be opted out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Text = _REASON
+    actor: Text | None = _ACTOR
+
+
+class LiftQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Text = _REASON
+    actor: Text | None = _ACTOR
+
+
+class ProofQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["json", "html", "pdf"] = Field("json", description="A document, a page, or a PDF with it inside")
+
+
+@routes.get("/optouts", scope=Scope.OPTOUTS_READ, answers={200: Page[OptOut]})
+def list_optouts(query: OptOutsQuery) -> Response:
+    """List opt-outs in force, newest first"""
+    at = place(query.cursor, _key)
+    chosen = optouts.Filter(query.since, query.until, query.source)
+    with parts().store.reading() as transaction:
+        found = optouts.newest(
+            transaction, chosen, older_than=at.older_than, newer_than=at.newer_than, limit=query.limit + 1
+        )
+    act(Action.OPTOUTS_READ).reveal(parts().store)
+    return jsonify(
+        paged(found, at, query.limit, key=lambda row: [row["since"].isoformat(), row["phone"]], shown=_optout)
+    )
+
+
+@routes.post("/optouts/check", scope=Scope.OPTOUTS_READ, answers={200: Verdict})
+def check_phones(body: Asked) -> Response:
+    """Ask which phones are opted out
+
+    Each is in one of the three lists once, as it was written. Ask right before sending: the answer is that of the
+    moment. Where the register can't be asked the answer is 503, and nobody may be texted.
+    """
+    try:
+        verdict = guard.blocked(parts().store, body.phones, parts().settings.default_region)
+    except GuardUnavailable:
+        raise Rejected(
+            UNAVAILABLE, "the register can't be asked, so nobody may be texted: try again", headers={"Retry-After": "2"}
+        ) from None
+    return jsonify(
+        {
+            "blocked": [
+                BlockedPhone(
+                    phone=each.written,
+                    identity=each.identity,
+                    since=each.since,
+                    source=Source(each.source),
+                    reason=each.reason,
+                ).model_dump(mode="json")
+                for each in verdict.blocked
+            ],
+            "allowed": [{"phone": written, "identity": known} for written, known in verdict.allowed],
+            "invalid": verdict.invalid,
+        }
+    )
+
+
+@routes.get("/optouts/<phone>", scope=Scope.OPTOUTS_READ, answers={200: Subscriber})
+def get_subscriber(path: PhonePath) -> Response:
+    """Look at one phone: whether it is opted out, and all that ever happened to that
+
+    Of a phone that never said stop the answer is the same, with nothing in it.
+    """
+    known = parts().register.history(path.phone)
+    shown = Subscriber(
+        phone=known.identity,
+        opted_out=known.optout is not None,
+        optout=None if known.optout is None else OptOut(**known.optout),
+        events=[LedgerEvent(**_picked(event, LedgerEvent)) for event in known.events],
+        subscriptions=[Subscription(**_picked(each, Subscription)) for each in known.subscriptions],
+    )
+    return jsonify(shown.model_dump(mode="json"))
+
+
+@routes.put("/optouts/<phone>", scope=Scope.OPTOUTS_WRITE, answers={200: OptOut, 201: OptOut})
+def add_optout(path: PhonePath, body: Wish) -> tuple[Response, int]:
+    """Opt a phone out
+
+    In force with the answer, with the end of its subscriptions and an event in the ledger. 201 where it is new, 200
+    where the phone was opted out already: that is an event too, and changes nothing else.
+    """
+    phone = identity("phone", path.phone)
+    added = parts().register.add(
+        [phone],
+        source=Source.API,
+        reason=body.reason,
+        actor=_actor(body.actor),
+        note=act(Action.OPTOUT_ADDED, phone),
+    )
+    with parts().store.reading() as transaction:
+        row = optouts.suppressed(transaction, [phone]).get(phone)
+    if row is None:  # lifted in this moment
+        raise Rejected(NOT_FOUND, "the phone was opted out, and somebody has lifted that already")
+    return jsonify(_optout(row)), 201 if added.new else 200
+
+
+@routes.delete("/optouts/<phone>", scope=Scope.OPTOUTS_WRITE, answers={204: None}, problems=(404,))
+def lift_optout(path: PhonePath, query: LiftQuery) -> tuple[str, int]:
+    """Lift an opt-out
+
+    Only for a subscriber who asked for it. The reason and who did it are events of the ledger, and part of every later
+    proof. Subscriptions stay cancelled. The reason is in the query, since proxies drop the body of a DELETE.
+    """
+    try:
+        parts().register.lift(
+            path.phone,
+            reason=query.reason,
+            actor=_actor(query.actor),
+            note=act(Action.OPTOUT_LIFTED, path.phone),
+        )
+    except NotOptedOut as nothing:
+        raise Rejected(NOT_FOUND, str(nothing)) from None
+    return "", 204
+
+
+@routes.get(
+    "/optouts/<phone>/proof",
+    scope=Scope.OPTOUTS_READ,
+    answers={
+        200: {
+            "description": "The proof, in the form that was asked for",
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": {"format": "receiver-proof"}},
+                "text/html": {"schema": {"type": "string"}},
+                "application/pdf": {"schema": {"type": "string", "contentMediaType": "application/pdf"}},
+            },
+        }
+    },
+    problems=(404,),
+)
+def get_proof(path: PhonePath, query: ProofQuery) -> Response:
+    """Prove a phone's opt-outs
+
+    A document that an auditor can check without this system: see "receiver optouts check-proof".
+    """
+    try:
+        document = prove(parts().store, path.phone, parts().settings.default_region)
+    except NothingKnown as nothing:
+        raise Rejected(NOT_FOUND, str(nothing)) from None
+    act(Action.PROOF_MADE, document["phone"], format=query.format).record(parts().store)
+    return Response(_rendered(document, query.format), content_type=_MEDIA[query.format])
+
+
+def _rendered(document: dict[str, Any], form: str) -> bytes:
+    if form == "json":
+        return as_json(document).encode("ascii")
+    if form == "html":
+        from receiver.optout.proof_page import render_page
+
+        return render_page(document).encode("utf-8")
+    from receiver.optout.proof_pdf import render_pdf
+
+    return render_pdf(document)
+
+
+def _actor(person: str | None) -> str:
+    """Who acts: the person, where one is named, through the key."""
+    if person is None:
+        return key().actor
+    if not person.strip() or not person.isprintable() or person.strip().casefold() in (SUBSCRIBER, SYSTEM):
+        raise invalid("actor", "write a person's name on one line, other than the ledger's own words")
+    return f"{person.strip()} via {key().prefix}"[:LONGEST_ACTOR]
+
+
+def _key(written: Any) -> tuple[datetime, str]:
+    since, phone = written
+    if not isinstance(phone, str) or "\x00" in phone:
+        raise ValueError
+    moment = datetime.fromisoformat(since)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment, phone
+
+
+def _optout(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return OptOut(**_picked(row, OptOut)).model_dump(mode="json")
+
+
+def _picked(row: Mapping[Any, Any], model: type[BaseModel]) -> dict[str, Any]:
+    return {name: row[name] for name in model.model_fields}
