@@ -31,6 +31,9 @@ _NO_TEXT = (
     (codecs.BOM_UTF16_BE, "is UTF-16: save it as CSV UTF-8"),
 )
 
+_SEPARATORS = ",;\t"
+BAD_QUOTE = "has a quote that is not closed, or out of place"
+
 Progress = Callable[[int, int], None]
 _Read = TypeVar("_Read")
 
@@ -102,7 +105,7 @@ class Sheet:
             if count % _PROGRESS_EVERY == 0:
                 self._refuse_changed()
                 progress(self._file.tell(), self.size)
-            if number <= self._heading or not text.strip(" \t,;"):
+            if number <= self._heading or is_empty(text):
                 continue
             yield self._row(number, text, problem)
         self._refuse_changed()
@@ -120,20 +123,13 @@ class Sheet:
             yield read
 
     def _row(self, number: int, text: str, problem: str | None) -> Row:
-        cells = self._cells(text) if problem is None else None
+        cells = cells_of(text, self._separator) if problem is None else None
         if cells is None:
-            return Row(number, [text], {}, problem or "has a quote that is not closed, or out of place")
+            return Row(number, [text], {}, problem or BAD_QUOTE)
         columns = self.columns or self._needed
         if any(cell.strip() for cell in cells[len(columns) :]):
             return Row(number, cells, {}, f"has {len(cells)} cells where the heading has {len(columns)}")
         return Row(number, cells, {name: cell.strip() for name, cell in zip(columns, cells, strict=False)})
-
-    def _cells(self, text: str) -> list[str] | None:
-        try:
-            [cells] = csv.reader([text], delimiter=self._separator, strict=True)
-        except (csv.Error, ValueError):
-            return None
-        return cells
 
     def _lines(self) -> Iterator[tuple[int, str, str | None]]:
         """Each line: its number, its text, and what is wrong with it."""
@@ -157,21 +153,17 @@ class Sheet:
         digest, decoder, charset = sha256(), codecs.getincrementaldecoder("utf-8")(), "utf-8"
         first = True
         while block := self._file.read(_BLOCK):
-            for beginning, problem in _NO_TEXT if first else ():
-                if block.startswith(beginning):
-                    raise SheetError(f"{self.name} {problem}")
-            if b"\0" in block:
-                raise SheetError(f"{self.name} is no text: save it as CSV UTF-8")
+            refuse_no_text(block, self.name, first=first)
             first = False
             digest.update(block)
             charset = _still(charset, decoder, block)
         return digest.hexdigest(), _still(charset, decoder, b"", final=True)
 
     def _read_heading(self, plain: bool) -> None:
-        lines = ((number, text, problem) for number, text, problem in self._lines() if text.strip(" \t,;"))
+        lines = ((number, text, problem) for number, text, problem in self._lines() if not is_empty(text))
         for number, text, problem in lines:
-            self._separator = max(",;\t", key=text.count)
-            heading = [named(cell) for cell in self._cells(text) or ()]
+            self._separator = separator_of(text)
+            heading = [named(cell) for cell in cells_of(text, self._separator) or ()]
             missing = [name for name in self._needed if name not in heading]
             if not missing and problem is None:
                 if len(set(filter(None, heading))) < len(list(filter(None, heading))):
@@ -190,6 +182,34 @@ class Sheet:
     def _refuse_changed(self) -> None:
         if _state(self._file) != self._state:
             raise SheetError(f"{self.name} was changed while it was read: begin again")
+
+
+def refuse_no_text(block: bytes, name: str, *, first: bool) -> None:
+    """Raise SheetError where ``block``, the file's ``first`` or a later one, is of no text."""
+    for beginning, problem in _NO_TEXT if first else ():
+        if block.startswith(beginning):
+            raise SheetError(f"{name} {problem}")
+    if b"\0" in block:
+        raise SheetError(f"{name} is no text: save it as CSV UTF-8")
+
+
+def is_empty(line: str) -> bool:
+    """Whether a line is no row: a spreadsheet writes the separators of empty cells too."""
+    return not line.strip(f" {_SEPARATORS}")
+
+
+def separator_of(line: str) -> str:
+    """What parts the cells of a list by its first line."""
+    return max(_SEPARATORS, key=line.count)
+
+
+def cells_of(line: str, separator: str) -> list[str] | None:
+    """The cells of one line as they stand; None where a quote is not closed, or out of place (BAD_QUOTE)."""
+    try:
+        [cells] = csv.reader([line], delimiter=separator, strict=True)
+    except (csv.Error, ValueError):
+        return None
+    return cells
 
 
 def named(heading: str) -> str:

@@ -63,21 +63,26 @@ def claim(
     connection: Connection, *, claim: UUID, now: datetime, lease_until: datetime, send_id: UUID | None = None
 ) -> Claimed | None:
     """Take the next batch that is due, of one send or of all; None where there is none that nobody else takes."""
-    taken = connection.execute(
-        select(send_batches.c.send_id, send_batches.c.number, send_batches.c.attempts)
-        .where(_due(now, send_id))
-        .order_by(send_batches.c.not_before, send_batches.c.send_id, send_batches.c.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
-    if taken is None:
-        return None
+    while True:
+        taken = connection.execute(
+            select(send_batches.c.send_id, send_batches.c.number, send_batches.c.attempts)
+            .where(_due(now, send_id))
+            .order_by(send_batches.c.not_before, send_batches.c.send_id, send_batches.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        if taken is None:
+            return None
+        send = connection.execute(select(sends).where(sends.c.id == taken.send_id)).one()
+        if send.ended_at is None:
+            break
+        # Queued all the same: a process of the release before, which knew no ends, has given it back.
+        end_queued(connection, taken.send_id)
     connection.execute(
         update(send_batches)
         .where(_is(taken.send_id, taken.number))
         .values(state=State.SENDING, claim=claim, lease_until=lease_until)
     )
-    send = connection.execute(select(sends).where(sends.c.id == taken.send_id)).one()
     phones = connection.execute(
         select(send_recipients.c.phone, send_recipients.c.written)
         .where(_in(taken.send_id, taken.number), send_recipients.c.state == State.QUEUED)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,13 @@ from uuid import uuid4
 
 import pytest
 
+from receiver.gateway.sending import enqueue
+from receiver.gateway.sending.retrying import written
 from receiver.gateway.simulator.gateway import Account, Fault, Kind, Page, Rules, SimulatedGateway
 from receiver.store import send_batches, tables
+from receiver.store.errors import Unavailable
+from receiver.store.store import Store
+from receiver.vocabulary import new_id
 from tests.cli.conftest import Filled, Ran, Run, on_terminal
 from tests.intake.replies import rows, verified_ledger
 from tests.serving import free_port
@@ -159,6 +164,50 @@ def test_a_queued_send_is_left_to_the_worker_and_can_be_cancelled(
     assert gateway.calls == []
 
 
+def test_the_same_command_with_the_same_id_is_the_same_send(
+    filled: Filled, run: Run, gateway: SimulatedGateway
+) -> None:
+    command = ("gateway", "send", "--text", TEXT, *to("13900000001"), "--id", new_id())
+    first, again = run(*command), run(*command)
+    assert (first.status, again.status, again.rows) == (0, 0, first.rows)
+    assert len(gateway.sent) == 1
+    other = run(*command, "--long")
+    assert (other.status, other.out) == (2, "")
+    assert "another send" in other.err
+    assert run(*command[:-1], uuid4()).status == 2
+
+
+def test_a_send_whose_commit_is_lost_is_told_with_its_id_and_what_to_do(
+    filled: Filled, run: Run, gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    def lost(store: Store, work: Callable[[Any], Any]) -> None:
+        calls.append(written(store, work) if not calls else None)
+        raise Unavailable("it went away")
+
+    monkeypatch.setattr(enqueue, "written", lost)
+    monkeypatch.setattr(enqueue, "_FIND_OUT_WITHIN", timedelta(0))
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"))
+    assert (ran.status, ran.out, len(ran.err.splitlines())) == (3, "", 1)
+    (send,) = rows(filled.store, tables.sends)
+    assert f"receiver gateway sends show {send.id}" in ran.err
+    assert f"--id {send.id}" in ran.err
+    assert gateway.calls == []
+
+
+def test_a_database_that_is_lost_before_the_commit_says_that_nobody_is_texted(
+    sqlite: Filled, run: Run, gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise Unavailable("it went away")
+
+    monkeypatch.setattr(enqueue, "written", gone)
+    ran = run("gateway", "send", "--text", TEXT, *to("13900000001"))
+    assert (ran.status, ran.out, len(ran.err.splitlines())) == (3, "", 1)
+    assert "nobody was texted" in ran.err
+
+
 def test_a_time_is_handed_over_with_a_warning_or_held_without(
     sqlite: Filled, run: Run, gateway: SimulatedGateway
 ) -> None:
@@ -247,6 +296,8 @@ LISTS = [
     ("a byte order mark", "\ufeff13900000001\n", 1),
     ("a column that is not the first", "name,Phone\nLi,13900000001\n", 1),
     ("a heading alone in its line", "手机号\n13900000001\n", 1),
+    ("old line ends", "phone,name\r13900000001,Li\r13900000002,Wang\r", 2),
+    ("rows that a spreadsheet left empty", "phone,name\n13900000001,Li\n,\n\n,\n", 1),
 ]
 
 
@@ -270,6 +321,10 @@ BAD_LISTS = [
     ("two columns of phones", "phone,mobile\n13900000001,13900000002\n", "first line", "one column phone"),
     ("an empty cell", "phone,name\n13900000001,Li\n,Wang\n", "line 3", "no phone"),
     ("a short line", "name,phone\nLi,13900000001\nWang\n", "line 3", "no phone"),
+    ("a line longer than its heading", "phone\n13900000001,13900000002\n", "line 2", "2 cells where the heading has 1"),
+    ("a first line with an open quote", '"13900000001\n13900000002\n', "line 1", "quote"),
+    ("a workbook", "PK\x03\x04xl/worksheets", "phones.csv", "workbook"),
+    ("a NUL", "13900000001\x00\n", "phones.csv", "no text"),
 ]
 
 
@@ -279,10 +334,18 @@ def test_no_line_of_a_list_is_passed_over(
 ) -> None:
     (tmp_path / "phones.csv").write_text(listed)
     ran = run("gateway", "send", "--text", TEXT, "--to-file", "phones.csv", "--dry-run")
-    assert (ran.status, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+    assert (ran.status, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert where in ran.err
     assert what in ran.err
     assert "1390000" not in ran.err
+
+
+def test_all_the_bad_lines_of_a_list_are_told_at_once(sqlite: Filled, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "phones.csv").write_text('phone,name\n13900000001,Li\n,Wang\n"13900000002,Wu\n13900000003,a,b\n')
+    err = run("gateway", "send", "--text", TEXT, "--to-file", "phones.csv").err
+    assert [f"line {number}" in err for number in range(1, 7)] == [False, False, True, True, True, False]
+    (tmp_path / "phones.csv").write_text("phone,name\n" + ",Li\n" * 8)
+    assert "and 3 more" in run("gateway", "send", "--text", TEXT, "--to-file", "phones.csv").err
 
 
 def test_recipients_come_from_a_pipe(sqlite: Filled, gateway: SimulatedGateway) -> None:

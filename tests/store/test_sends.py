@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import Connection, update
 
 from receiver.store import send_batches, send_endings, sends, tables
 from receiver.store.errors import Refused
@@ -188,6 +189,48 @@ def test_what_comes_back_of_a_send_whose_account_was_refused_is_not_tried_either
     assert states(store, send_id) == {"refused": 4}
     assert {row.code for row in rows(store, tables.send_recipients)} == {6003}
     assert claim(store, now=LATER) is None
+
+
+def test_what_is_queued_under_an_ended_send_all_the_same_is_ended_when_it_is_claimed(store: Store) -> None:
+    send_id, other = add(store, batches=2), add(store, batches=1, not_before=NOW + timedelta(seconds=1))
+    with store.writing() as connection:
+        send_endings.cancel(connection, send_id, actor="li.na", reason="a slip", now=NOW)
+        # As a process of the release before gives it back.
+        connection.execute(update(tables.send_batches).values(state=State.QUEUED))
+        connection.execute(update(tables.send_recipients).values(state=State.QUEUED))
+    batch = claim(store, now=LATER)
+    assert batch is not None
+    assert batch.send_id == other
+    assert states(store, send_id) == {"cancelled": 4}
+
+
+@pytest.mark.parametrize("first", ["give back", "cancel"])
+def test_cancelling_and_giving_back_wait_for_each_other(store: Store, database_url: str, first: str) -> None:
+    send_id = add(store, batches=1)
+    batch = claimed(store)
+    second_is_done = threading.Event()
+
+    def act(which: str, connection: Connection) -> None:
+        if which == "cancel":
+            send_endings.cancel(connection, send_id, actor="li.na", reason="a slip", now=NOW)
+        else:
+            send_batches.give_back(connection, batch, now=NOW, not_before=None, attempts=1, detail="held up")
+
+    def second() -> None:
+        other = Store(database_url)
+        with other.writing() as connection:
+            act("cancel" if first == "give back" else "give back", connection)
+        second_is_done.set()
+        other.close()
+
+    thread = threading.Thread(target=second)
+    with store.writing() as connection:
+        act(first, connection)
+        thread.start()
+        # Time enough for one that nothing holds off; one that is held off never comes while this is open.
+        assert not second_is_done.wait(0.5)
+    thread.join()
+    assert states(store, send_id) == {"cancelled": 4}
 
 
 def test_cancelling_and_giving_back_at_once_leave_nothing_queued(store: Store, database_url: str) -> None:

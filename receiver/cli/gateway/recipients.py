@@ -1,14 +1,25 @@
 """A list of phones to send to, read from a file or a pipe: one a line, or a column of CSV."""
 
-import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-_DELIMITERS = ",;\t"
+from receiver.optout.sheet import (
+    BAD_QUOTE,
+    BadRow,
+    SheetError,
+    cells_of,
+    is_empty,
+    named,
+    refuse_no_text,
+    separator_of,
+)
+
 _FEWEST_DIGITS = 7
+# Lines that a refusal names.
+_NAMED = 5
 _PHONE_HEADINGS = frozenset(
     ["phone", "phones", "phone number", "mobile", "msisdn", "number", "tel", "telephone", "手机", "手机号", "手机号码",
      "号码", "电话", "电话号码", "联系电话"]
@@ -18,7 +29,7 @@ _PHONE_HEADINGS = frozenset(
 def phones(given: Sequence[str], listed: str | None) -> list[str]:
     """The phones of ``--to`` and of ``--to-file`` (``-`` is standard input), as they are written.
 
-    Raises UsageError, ClickException.
+    Raises UsageError.
     """
     return [*(phone for phone in given if phone.strip()), *(() if listed is None else _listed(listed))]
 
@@ -33,52 +44,60 @@ def text_of(text: str | None, file: Path | None) -> str:
     return _decoded(_bytes(str(file)), str(file)).removesuffix("\n").removesuffix("\r")
 
 
-def _listed(name: str) -> Iterator[str]:
-    """The phones of a list: no line is passed over that has something in it. Raises ClickException."""
+def _listed(name: str) -> list[str]:
+    """The phones of a list: no line is passed over that has something in it. Raises UsageError."""
     shown = "standard input" if name == "-" else name
     # Line ends alone part lines: no quote swallows the next one.
-    lines = [line.rstrip("\r") for line in _decoded(_bytes(name), shown).split("\n")]
-    entries = [(number, line) for number, line in enumerate(lines, 1) if line.strip(f" {_DELIMITERS}")]
+    lines = _decoded(_bytes(name), shown).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    entries = [(number, line) for number, line in enumerate(lines, 1) if not is_empty(line)]
     if not entries:
-        return
+        return []
     # In a phone written with spaces, brackets or a plus there is none of these.
-    delimiter = max(_DELIMITERS, key=entries[0][1].count)
-    column = _heading(_cells(*entries[0], delimiter, shown), shown)
-    for number, line in entries if column is None else entries[1:]:
-        cells = _cells(number, line, delimiter, shown)
-        if column is None and any(_is_like_a_phone(cell) for cell in cells[1:]):
-            raise click.ClickException(
-                f"line {number} of {shown} has more than one phone, and nobody was texted: write one a line, or a "
-                "heading that says which column has them: phone"
-            )
-        place = column or 0
-        if place >= len(cells) or not cells[place]:
-            raise click.ClickException(f"line {number} of {shown} has no phone, and nobody was texted: correct it")
-        yield cells[place]
+    separator = separator_of(entries[0][1])
+    rows = [(number, cells_of(line, separator)) for number, line in entries]
+    headings = _headings(rows[0][1] or [], shown)
+    found, wrong = [], []
+    for number, cells in rows if headings is None else rows[1:]:
+        try:
+            found.append(_phone(cells, headings))
+        except BadRow as bad:
+            wrong.append(f"line {number} {bad}")
+    if wrong:
+        more = f"; and {len(wrong) - _NAMED:,} more" if len(wrong) > _NAMED else ""
+        raise click.UsageError(f"{shown}: {'; '.join(wrong[:_NAMED])}{more}. Nobody was texted: correct the list")
+    return found
 
 
-def _heading(cells: list[str], shown: str) -> int | None:
-    """Which column has the phones by the first line; None where that is an entry itself. Raises ClickException."""
-    named = [place for place, cell in enumerate(cells) if cell.casefold() in _PHONE_HEADINGS]
-    if len(named) == 1:
-        return named[0]
-    if named or not any(char.isdigit() for char in "".join(cells)):
-        raise click.ClickException(
-            f"the first line of {shown} is neither a phone nor a heading with one column phone, and nobody was texted: "
-            "correct it"
+def _headings(cells: list[str], shown: str) -> list[str] | None:
+    """The first line as headings, one of them of the phones; None where it is an entry itself. Raises UsageError."""
+    headings = list(map(named, cells))
+    of_phones = sum(heading in _PHONE_HEADINGS for heading in headings)
+    if of_phones == 1:
+        return headings
+    if of_phones or (cells and not any(char.isdigit() for char in "".join(cells))):
+        raise click.UsageError(
+            f"{shown}: the first line is neither a phone nor a heading with one column phone. Nobody was texted: "
+            "correct the list"
         )
     return None
 
 
-def _cells(number: int, line: str, delimiter: str, shown: str) -> list[str]:
-    try:
-        [cells] = csv.reader([line], delimiter=delimiter, strict=True)
-    except (csv.Error, ValueError):
-        raise click.ClickException(
-            f"line {number} of {shown} has a quote that is not closed, or out of place, and nobody was texted: "
-            "correct it"
-        ) from None
-    return [cell.strip() for cell in cells]
+def _phone(cells: list[str] | None, headings: list[str] | None) -> str:
+    """The phone in a line, as it is written. Raises BadRow."""
+    if cells is None:
+        raise BadRow(BAD_QUOTE)
+    if headings is None:
+        if any(map(_is_like_a_phone, cells[1:])):
+            raise BadRow("has more than one phone: write one a line, or a heading that names the column phone")
+        place = 0
+    else:
+        if any(cell.strip() for cell in cells[len(headings) :]):
+            raise BadRow(f"has {len(cells)} cells where the heading has {len(headings)}")
+        place = next(place for place, heading in enumerate(headings) if heading in _PHONE_HEADINGS)
+    phone = cells[place].strip() if place < len(cells) else ""
+    if not phone:
+        raise BadRow("has no phone")
+    return phone
 
 
 def _is_like_a_phone(cell: str) -> bool:
@@ -89,13 +108,17 @@ def _bytes(name: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise click.ClickException(f"can't read {name}: {error.strerror or error}") from error
+        raise click.UsageError(f"can't read {name}: {error.strerror or error}") from error
 
 
 def _decoded(raw: bytes, name: str) -> str:
+    try:
+        refuse_no_text(raw, name, first=True)
+    except SheetError as wrong:
+        raise click.UsageError(str(wrong)) from wrong
     for charset in ("utf-8-sig", "gb18030"):
         try:
             return raw.decode(charset)
         except UnicodeDecodeError:
             continue
-    raise click.ClickException(f"{name} is no text in UTF-8 or GB18030: save it as one of them")
+    raise click.UsageError(f"{name} is no text in UTF-8 or GB18030: save it as one of them")

@@ -14,7 +14,7 @@ import click
 from receiver.cli.acts import sender_option, watched
 from receiver.cli.database import opened, settings
 from receiver.cli.options import Moment, reveal_option
-from receiver.cli.output import Format, format_option, hint
+from receiver.cli.output import Format, format_option, hint, terminal_safe
 from receiver.config import Settings
 from receiver.gateway import Gateway, GatewayError
 from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, Unknown, cancel
@@ -38,6 +38,18 @@ class Down(click.ClickException):
     exit_code = 3
 
 
+class _SendId(click.ParamType[UUID]):
+    """An id of a send, by which sends are listed in the order of time."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
+        send_id: UUID = click.UUID.convert(value, param, ctx)
+        if send_id.version != 7:
+            self.fail(f"{value} is no UUID of version 7, as ids of sends are", param, ctx)
+        return send_id
+
+
 @click.command("send")
 @click.option("--text", help="What to send.")
 @click.option("--text-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file that has it.")
@@ -58,6 +70,13 @@ class Down(click.ClickException):
 )
 @click.option("--queue", is_flag=True, help="Leave the sending to the worker.")
 @click.option("--skip-invalid", is_flag=True, help="Send to the others though some phones can't be sent to.")
+@click.option(
+    "--id",
+    "send_id",
+    type=_SendId(),
+    metavar="ID",
+    help="The id that this send was told to have: the same command again is the same send then, not another one.",
+)
 @sender_option
 @reveal_option
 @format_option
@@ -75,6 +94,7 @@ def send(
     dry_run: bool,
     queue: bool,
     skip_invalid: bool,
+    send_id: UUID | None,
     actor: str,
     reveal: bool,
     chosen_format: Format,
@@ -112,10 +132,12 @@ def send(
             sending.plan(request)  # what breaks a rule is not worth asking about
             _check(gateway, request.text)
         try:
-            enqueued = sending.enqueue(request, actor)
+            enqueued = sending.enqueue(request, actor, send_id=send_id, told=lambda id_: hint(f"This send is {id_}"))
         except Unknown as unknown:
-            raise Down(str(unknown)) from unknown
-        hint(f"This send is {enqueued.send_id}")
+            again = f"Or run the same again with --id {unknown.send_id}: that sends it once, whatever became of it"
+            raise Down(f"{unknown}. {again}") from unknown
+        except StoreError as failure:
+            raise Down(f"the database can't be used: {failure}. Nothing was stored, and nobody was texted") from failure
         _tell_of(enqueued.plan, at_gateway=at is not None and not hold)
         if gateway is None or later:
             outcome.ended(outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal), waiting_is_done=True)
@@ -155,7 +177,8 @@ def _check(gateway: Gateway, text: str) -> None:
     verdict = gateway.check_content(text)
     if not verdict.allowed:
         raise click.ClickException(
-            f"the gateway forbids this text ({verdict.code}: {verdict.reason}): nothing was sent, write it otherwise"
+            f"the gateway forbids this text ({verdict.code}: {terminal_safe(verdict.reason)}): nothing was sent, write "
+            "it otherwise"
         )
 
 

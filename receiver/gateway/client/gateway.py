@@ -108,7 +108,11 @@ class Gateway:
     def read_reply(self) -> PulledReply | None:
         """The next unread reply, or None; what can't be read is in Unreadable's ``body``, and nowhere else (§5)."""
         fetched = self.fetch_reply()
-        return parse_reply(fetched.body, self._charset, whole=fetched.whole)
+        try:
+            return parse_reply(fetched.body, self._charset, whole=fetched.whole)
+        except Refusal as said:
+            said.message = discreet(said.message, self._password)
+            raise
 
     def change_password(self, new: str) -> None:
         """Change the password to one of 5 to 19 ASCII characters (§6); in doubt, either may be valid."""

@@ -32,8 +32,8 @@ class Unknown(StoreError):
 
     def __init__(self, send_id: UUID) -> None:
         super().__init__(
-            f"the database was lost while it stored the send {send_id}, which may be queued and be sent by a worker. "
-            f'Before you send again, look when it is back: "receiver gateway sends show {send_id}"'
+            f"the database was lost while it stored the send {send_id}: it may be queued, and a worker sends it then. "
+            f'Before you send again, look when the database is back: "receiver gateway sends show {send_id}"'
         )
         self.send_id = send_id
 
@@ -73,11 +73,19 @@ class Sending:
         with self._store.reading() as connection:
             return self._guarded(connection, plan)
 
-    def enqueue(self, request: SendRequest, actor: str, *, send_id: UUID | None = None) -> Enqueued:
+    def enqueue(
+        self,
+        request: SendRequest,
+        actor: str,
+        *,
+        send_id: UUID | None = None,
+        told: Callable[[UUID], None] = lambda _send_id: None,
+    ) -> Enqueued:
         """Store the send with its batches and all its recipients, in one transaction.
 
-        Who is blocked is stored as that, with a ledger event. The same ``send_id`` again, with the same text to the
-        same phones, is the same send: it is stored once however often this is called.
+        Who is blocked is stored as that, with a ledger event. The same ``send_id`` (a UUIDv7: sends are listed by it)
+        again, with the same text to the same phones, is the same send: it is stored once however often this is called,
+        and though its time is past by then. ``told`` gets the id before anything is stored.
 
         Raises Inadmissible, StoreError: nothing is stored then. Raises Unknown where the database was lost amid the
         commit, and did not come back in time to say whether it is.
@@ -85,9 +93,12 @@ class Sending:
         actor = actor.strip()
         if not actor:
             raise Inadmissible("say who sends: the ledger keeps it where somebody is blocked")
-        moment, send_id = self._clock(), send_id or new_id()
-        plan = planned(request, region=self._region, charset=self._charset, now=moment)
-        gives_up = self._monotonic() + _FIND_OUT_WITHIN.total_seconds()
+        moment = self._clock()
+        asked_at = moment if send_id is None else self._asked_at(send_id) or moment
+        send_id = send_id or new_id()
+        plan = planned(request, region=self._region, charset=self._charset, now=asked_at)
+        told(send_id)
+        gives_up: float | None = None
         was_written = False
 
         def once(connection: Transaction) -> Enqueued:
@@ -106,16 +117,19 @@ class Sending:
                 if was_written:
                     # All was written once, and the commit's answer was lost: it holds or not. The same again under the
                     # same id waits for it where it is under way, finds it where it holds, makes it where it does not.
+                    gives_up = gives_up or self._monotonic() + _FIND_OUT_WITHIN.total_seconds()
                     if self._monotonic() >= gives_up:
                         raise Unknown(send_id) from failure
                     self._sleep(_FIND_OUT_EVERY.total_seconds())
-                elif not (isinstance(failure, Refused) and self._is_stored(send_id)):
+                elif not (isinstance(failure, Refused) and self._asked_at(send_id)):
                     raise
                 # Else somebody stored the same at this moment, and was in the way before it could be seen.
 
-    def _is_stored(self, send_id: UUID) -> bool:
+    def _asked_at(self, send_id: UUID) -> datetime | None:
+        """When the send with this id was asked for; None where there is none."""
         with self._store.reading() as connection:
-            return sends.get(connection, send_id) is not None
+            found = sends.get(connection, send_id)
+        return None if found is None else found["created_at"]
 
     def _stored(self, connection: Transaction, row: Any, request: SendRequest, plan: Plan) -> Enqueued:
         """The send that is stored already. Raises Inadmissible where it is another one."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from receiver.gateway import Gateway, GatewayError, InDoubt, NotSent, Refusal, SendAnswer, Unreadable
+from receiver.gateway.client import transport
 from receiver.gateway.client.refusals import WrongPassword
 from receiver.gateway.sending import (
     Dispatcher,
@@ -298,6 +299,28 @@ def test_who_stops_a_send_in_the_foreground_leaves_the_rest_queued(store: Store,
     assert counted(store, send_id) == {"accepted": 198, "cancelled": 102}
     cancelled = [row for row in rows(store, tables.send_recipients) if row.state == "cancelled"]
     assert {(row.settled_by, row.settled_reason) for row in cancelled} == {("li.na", "interrupted")}
+
+
+def test_a_send_that_is_cancelled_amid_a_call_that_reaches_nobody_is_not_sent_afterwards(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SimulatedGateway([ACCOUNT]) as gateway:
+        send_id = enqueue(store, mobiles(150), clock)
+
+        def cancelled_amid(*given: Any) -> Any:
+            assert cancel(store, send_id, actor="li.na", reason="a slip") == 51
+            assert counted(store, send_id) == {"sending": 99, "cancelled": 51}
+            raise NotSent("no connection")
+
+        sending = dispatcher(store, gateway.url, clock)
+        with monkeypatch.context() as patch:
+            patch.setattr(transport, "_connected", cancelled_amid)
+            assert isinstance(sending.run_send(send_id), NotSent)
+        clock.pass_(hours=1)
+        assert sending.run_send(send_id) is None
+        assert sending.run_once() == 0
+        assert gateway.calls == []
+    assert counted(store, send_id) == {"cancelled": 150}
 
 
 def test_a_held_send_waits_until_five_minutes_before_and_asks_the_guard_then(store: Store, clock: Clock) -> None:

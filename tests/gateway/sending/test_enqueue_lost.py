@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from receiver.store import sends, tables
 from receiver.store.errors import StoreError, Unavailable
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
+from tests.gateway.sending.conftest import Clock
 from tests.gateway.sending.test_dispatch import TEXT, mobiles, stop
 from tests.intake.replies import rows
 
@@ -84,6 +86,31 @@ def test_a_commit_whose_answer_is_lost_leaves_one_send(postgresql_url: str, when
         assert len(rows(store, tables.send_recipients)) == len(enqueued.plan.allowed) == 5
 
 
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_commit_that_fails_or_seems_to_leaves_one_send(
+    store: Store, holds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = store._engine.dialect
+    failures, commit = 1, dialect.do_commit
+
+    def failing(connection: Any) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures == 0:
+            if holds:
+                commit(connection)
+            raise dialect.loaded_dbapi.OperationalError("disk I/O error")
+        commit(connection)
+
+    monkeypatch.setattr(dialect, "do_commit", failing)
+    told: list[object] = []
+    sending = Sending(store, sleep=lambda _seconds: None)
+    enqueued = sending.enqueue(REQUEST, "li.na", told=told.append)
+    assert failures < 0
+    assert told == [enqueued.send_id] == [row.id for row in rows(store, tables.sends)]
+    assert len(rows(store, tables.send_recipients)) == len(enqueued.plan.allowed) == 5
+
+
 def test_where_it_can_t_be_found_out_the_id_and_the_way_to_look_are_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +125,7 @@ def test_where_it_can_t_be_found_out_the_id_and_the_way_to_look_are_told(
         raise Unavailable("it went away amid the commit")
 
     monkeypatch.setattr(enqueuing, "written", lost)
-    time = iter(range(0, 1_000, 5))
+    time = iter(range(5, 1_000, 5))
     sending = Sending(store, monotonic=lambda: next(time), sleep=lambda _seconds: None)
     with pytest.raises(Unknown) as unknown:
         sending.enqueue(REQUEST, "li.na")
@@ -130,6 +157,17 @@ def test_the_same_id_again_is_the_same_send(store: Store) -> None:
     with store.reading() as connection:
         assert sends.counts(connection, [send_id])[send_id] == {"queued": 4, "blocked": 1}
     assert len([event for event in rows(store, tables.ledger) if event.type == "send_blocked"]) == 1
+
+
+def test_the_same_id_again_is_the_same_send_though_its_time_is_past(store: Store, clock: Clock) -> None:
+    send_id, sending = new_id(), Sending(store, clock=clock)
+    request = SendRequest(mobiles(5), TEXT, at=clock() + timedelta(minutes=30), hold=True)
+    first = sending.enqueue(request, "li.na", send_id=send_id)
+    clock.pass_(hours=1)
+    assert sending.enqueue(request, "li.na", send_id=send_id) == first
+    with pytest.raises(Inadmissible, match="past"):
+        sending.enqueue(request, "li.na")
+    assert len(rows(store, tables.sends)) == 1
 
 
 @pytest.mark.parametrize("other", [SendRequest(mobiles(5), "another text"), SendRequest(mobiles(6), TEXT)])
