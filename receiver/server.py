@@ -13,6 +13,8 @@ from receiver.observability import configure_logging, place_of
 
 # Seconds for what was accepted to be answered after SIGTERM.
 DRAIN_SECONDS = 20
+# Streams of messages that one admin process holds open (receiver.admin.api.stream).
+MOST_STREAMS = 32
 # Bytes of a request line of the admin side: as many as gunicorn takes.
 LONGEST_LINE = 8_190
 # Connections of one callback process. More wait in the kernel's backlog.
@@ -81,7 +83,8 @@ class Role(BaseApplication):
             "bind": self.settings.admin_bind,
             "workers": 1,
             "worker_class": "receiver.admin.worker.AdminWorker",
-            "threads": 8,
+            # For pages and calls, and one for each stream that may be open.
+            "threads": 8 + MOST_STREAMS,
             "limit_request_line": LONGEST_LINE,
             "proc_name": "receiver-admin",
         }

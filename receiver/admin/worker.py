@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from receiver.observability import place_of
 
 from .api.problems import BAD_REQUEST, INTERNAL, MEDIA_TYPE, Kind, document_of
+from .api.stream import end_streams
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ _OURS = (InvalidResponseHeader, InvalidResponseHeaderName)
 
 class AdminWorker(ThreadWorker):
     """One process of the admin role."""
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        end_streams()  # they would hold up the end as long as anybody watches
+        super().handle_exit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
         # The kernel's timeouts: gunicorn sets its own sockets to blocking before each request.

@@ -1,28 +1,22 @@
-"""Exports: rows into JSON lines, CSV or a workbook, in constant memory, and into a file that is whole or not there."""
+"""Exports into a file that is whole or not there, or to standard output."""
 
-import codecs
-import csv
 import io
 import os
-import re
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 
-from .output import Column, Row, cell, csv_cells, json_line, terminal_safe
+from receiver.export import FORMATS
 
-# A sheet holds 1,048,576 rows, the heading included.
-ROWS_OF_A_SHEET = 1_000_000
+from .output import Column, Row, terminal_safe
+
 _PROGRESS_EVERY = 1_000
-# What XML 1.0 can't hold or would change, and what looks as if it were escaped so already: both are written _xHHHH_
-# (ECMA-376, ST_Xstring), which spreadsheets show as the character.
-_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(
@@ -32,61 +26,13 @@ def write(
     to_file = output is not None and str(output) != "-"
     try:
         with replacing(output, force=force) if output and to_file else _standard_output() as stream:
-            FORMATS[kind_of_file](_counted(rows), columns, stream)
+            for piece in FORMATS[kind_of_file](_counted(rows), columns):
+                stream.write(piece)
     except BrokenPipeError:
         raise
     except OSError as error:
         target = output if to_file else "to standard output"
         raise click.ClickException(f"can't write {target}: {error.strerror or error}") from error
-
-
-def _jsonl(rows: Iterable[Row], columns: Sequence[Column], stream: IO[bytes]) -> None:
-    for row in rows:
-        stream.write(json_line(row, columns).encode() + b"\n")
-
-
-def _csv(rows: Iterable[Row], columns: Sequence[Column], stream: IO[bytes]) -> None:
-    writer = csv.writer(codecs.getwriter("utf-8-sig")(stream))
-    writer.writerow([column.name for column in columns])
-    writer.writerows(csv_cells(row, columns) for row in rows)
-
-
-def _xlsx(rows: Iterable[Row], columns: Sequence[Column], stream: IO[bytes]) -> None:
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-
-    workbook = Workbook(write_only=True)
-    sheet: Any = None
-
-    def text_cell(value: Any) -> Any:
-        text = cell(value)
-        if not text:
-            return None
-        made: Any = WriteOnlyCell(sheet, _NOT_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text))
-        made.data_type = "s"  # text that begins with = is no formula
-        return made
-
-    for number, row in enumerate(rows):
-        if number % ROWS_OF_A_SHEET == 0:
-            sheet = _new_sheet(workbook, columns)
-        sheet.append([text_cell(row[column.name]) for column in columns])
-    if sheet is None:
-        _new_sheet(workbook, columns)
-    workbook.save(stream)
-
-
-def _new_sheet(workbook: Any, columns: Sequence[Column]) -> Any:
-    sheet = workbook.create_sheet(f"messages {len(workbook.worksheets) + 1}" if workbook.worksheets else "messages")
-    sheet.freeze_panes = "A2"
-    sheet.append([column.name for column in columns])
-    return sheet
-
-
-FORMATS: dict[str, Callable[[Iterable[Row], Sequence[Column], IO[bytes]], None]] = {
-    "jsonl": _jsonl,
-    "csv": _csv,
-    "xlsx": _xlsx,
-}
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import click
 
+from receiver.export.values import defused
 from receiver.optout.sheet import Rejected, Sheet, SheetError
-
-from .output import defused
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 skip_bad_option = click.option("--skip-bad", is_flag=True, help="Import the good rows though there are bad ones.")

@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from receiver.config import Settings
+from receiver.export import FORMATS
 from receiver.store import messages
 from receiver.vocabulary import Charset, Kind, Origin, phone_identity
 from receiver.vocabulary.wire import read_text, unescape, visible
@@ -130,7 +131,7 @@ def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:
 
 
 @command.command("export")
-@click.option("--format", "kind_of_file", type=click.Choice(list(export.FORMATS)), default="jsonl", show_default=True)
+@click.option("--format", "kind_of_file", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; standard output without it.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @_filters

@@ -5,24 +5,20 @@ For programs, times are RFC 3339 in UTC, and nothing is lost.
 """
 
 import csv
-import json
-import re
 import sys
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from typing import Any, Literal
-from uuid import UUID
 
 import click
 
+from receiver.export.values import Row as Row
+from receiver.export.values import cell, csv_cells, is_dangerous, json_line
 from receiver.vocabulary import mask
-from receiver.vocabulary.ledger import timestamp
 
 Format = Literal["table", "json", "csv"]
-Row = Mapping[Any, Any]
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
 # Wide enough that nothing is cut where there is no terminal to fit.
@@ -30,12 +26,6 @@ _UNBOUNDED_WIDTH = 240
 # Columns of a terminal under which a row is folded, so that ids can still be copied whole.
 _NARROW = 130
 _LINE_ENDS = {"\n": "↵", "\r": "␍", "\t": "→"}
-# What joins emoji is no danger.
-_HARMLESS_FORMAT = frozenset("\u200c\u200d")
-_DANGEROUS_CATEGORIES = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
-_FORMULA_STARTS = tuple("=+-@\t\r\n'＝＋－＠")
-# A phone, masked or not: nothing that could be computed.
-_PHONE = re.compile(r"\+[1-9][0-9*]{4,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,39 +88,11 @@ def details(row: Row, columns: Sequence[Column], chosen_format: Format) -> None:
     _console().print(table)
 
 
-def json_line(row: Row, columns: Sequence[Column]) -> str:
-    """One line of JSON, the same values for every reader; what could harm a terminal is escaped, as JSON allows."""
-    plain = {column.name: _plain(row[column.name]) for column in columns}
-    line = json.dumps(plain, ensure_ascii=False)
-    return line if line.isprintable() else "".join(json.dumps(c)[1:-1] if _is_dangerous(c) else c for c in line)
-
-
-def csv_cells(row: Row, columns: Sequence[Column]) -> list[str]:
-    return [defused(cell(row[column.name])) for column in columns]
-
-
-def cell(value: Any) -> str:
-    """A value as text: times in RFC 3339, truth as true and false, nothing as nothing."""
-    plain = _plain(value)
-    if isinstance(plain, bool):
-        return "true" if plain else "false"
-    return "" if plain is None else str(plain)
-
-
-def defused(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: one that begins as one does is given a leading apostrophe.
-
-    So is one that begins with an apostrophe: take one away from wherever there is one, and have the text again.
-    A phone in E.164 form is no formula, and stays as it is.
-    """
-    return "'" + text if text.startswith(_FORMULA_STARTS) and not _PHONE.fullmatch(text) else text
-
-
 def terminal_safe(text: str) -> str:
     """``text`` on one line, with what a terminal would obey instead of show made visible."""
     if text.isprintable():
         return text
-    return "".join(_LINE_ENDS.get(char) or (f"\\u{ord(char):04x}" if _is_dangerous(char) else char) for char in text)
+    return "".join(_LINE_ENDS.get(char) or (f"\\u{ord(char):04x}" if is_dangerous(char) else char) for char in text)
 
 
 def masked(row: Row, *names: str) -> dict[str, Any]:
@@ -157,16 +119,6 @@ def make_encodable() -> None:
 
 def _masked(phone: str | None) -> str | None:
     return phone and mask("".join(char for char in phone if char.isalnum() or char == "+"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return timestamp(value)
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _is_dangerous(char: str) -> bool:
-    return unicodedata.category(char) in _DANGEROUS_CATEGORIES and char not in _HARMLESS_FORMAT
 
 
 def _cell(value: Any, column: Column) -> str:

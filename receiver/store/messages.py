@@ -23,7 +23,8 @@ FIELDS = (
     "id", "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain",
     "duplicate_of", "gateway_id", "sent_at", "service",
 )  # fmt: skip
-_SHOWN = [messages.c[name] for name in FIELDS]
+COLUMNS = [messages.c[name] for name in FIELDS]
+"""``FIELDS`` as columns, for statements of others."""
 # Rows that are fetched at a time by whoever reads them all.
 _FETCHED = 500
 # Messages that may wait to be indexed, and are looked through one by one. With more, all are.
@@ -90,7 +91,7 @@ def page(
 def stream(connection: Connection, chosen: Filter) -> Generator[RowMapping, None, None]:
     """Every message, newest first, in as little memory for a million as for one; close it when stopping early."""
     if chosen.text is None and not _needs_terms(chosen):
-        statement = select(*_SHOWN).where(*_conditions(chosen)).order_by(messages.c.id.desc())
+        statement = select(*COLUMNS).where(*_conditions(chosen)).order_by(messages.c.id.desc())
         with connection.execute(statement, execution_options={"yield_per": _FETCHED}) as result:
             yield from result.mappings()
         return
@@ -122,7 +123,7 @@ def _scan(connection: Connection, chosen: Filter, span: _Range, at_once: int) ->
     fits = _fits(chosen)
     while True:
         order = messages.c.id.desc() if span.newest_first else messages.c.id
-        statement = select(*_SHOWN).where(*_conditions(chosen), *_within(span)).order_by(order).limit(at_once)
+        statement = select(*COLUMNS).where(*_conditions(chosen), *_within(span)).order_by(order).limit(at_once)
         rows = connection.execute(statement).mappings().all()
         yield from filter(fits, rows)
         if len(rows) < at_once:
@@ -149,7 +150,7 @@ def _by_terms(connection: Connection, chosen: Filter, span: _Range, at_once: int
         ids = list(islice(found, at_once))
         if not ids:
             return
-        statement = select(*_SHOWN).where(messages.c.id.in_(ids), *_conditions(chosen))
+        statement = select(*COLUMNS).where(messages.c.id.in_(ids), *_conditions(chosen))
         rows = filter(fits, connection.execute(statement).mappings().all())
         yield from sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
         if len(ids) < at_once:
@@ -170,7 +171,7 @@ def _waiting(connection: Connection, chosen: Filter, done: feed.Place, span: _Ra
     if count == 0:
         return []
     # Through the index of positions: an order by id would have the planner walk all ids for these few.
-    unordered = select(*_SHOWN).where(
+    unordered = select(*COLUMNS).where(
         feed.behind(connection, done), *_within(span, plainly=True), *_conditions(chosen, plainly=True)
     )
     rows = filter(_fits(chosen), connection.execute(unordered).mappings().all())
@@ -192,6 +193,27 @@ def _is_a_busy_sender(connection: Connection, chosen: Filter) -> bool:
         return False
     some = select(messages.c.id).where(messages.c.src == chosen.src).limit(_MOST_OF_A_SENDER + 1)
     return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) > _MOST_OF_A_SENDER
+
+
+def matching(chosen: Filter) -> Callable[[Any], bool]:
+    """Whether a message meets every condition, told without the database."""
+    fits = _fits(chosen)
+    exact = {
+        name: value
+        for name in ("src", "dst", "kind", "origin", "service")
+        if (value := getattr(chosen, name)) is not None
+    }
+
+    def meets(row: Any) -> bool:
+        return (
+            all(row[name] == value for name, value in exact.items())
+            and (chosen.duplicates is None or (row["duplicate_of"] is not None) == chosen.duplicates)
+            and (chosen.since is None or row["received_at"] >= chosen.since)
+            and (chosen.until is None or row["received_at"] < chosen.until)
+            and fits(row)
+        )
+
+    return meets
 
 
 def _fits(chosen: Filter) -> Callable[[RowMapping], bool]:

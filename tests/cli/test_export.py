@@ -16,6 +16,7 @@ import pytest
 from openpyxl import load_workbook
 
 from receiver.cli import export, output
+from receiver.export import FORMATS, formats
 from tests.cli.conftest import Filled, Run, on_terminal
 from tests.cli.test_messages import CONTRACT
 
@@ -88,7 +89,7 @@ def _xstring(value: Any) -> str:
 def test_a_workbook_goes_on_in_another_sheet(
     texts: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "ROWS_OF_A_SHEET", 10)
+    monkeypatch.setattr(formats, "ROWS_OF_A_SHEET", 10)
     assert run("messages", "export", "--format", "xlsx", "-o", "all.xlsx").status == 0
     workbook = load_workbook(tmp_path / "all.xlsx")
     assert workbook.sheetnames == ["messages", "messages 2", "messages 3"]
@@ -121,11 +122,12 @@ def test_a_file_is_for_its_owner_alone(sqlite: Filled, run: Run, tmp_path: Path)
 def test_an_export_that_fails_leaves_no_file(
     sqlite: Filled, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object) -> Iterator[bytes]:
+        yield b"{"
         raise OSError(28, "No space left on device")
 
     before = set(tmp_path.iterdir())
-    monkeypatch.setitem(export.FORMATS, "jsonl", fail)
+    monkeypatch.setitem(FORMATS, "jsonl", fail)
     ran = run("messages", "export", "-o", "all.jsonl")
     assert (ran.status, ran.err) == (1, "Error: can't write all.jsonl: No space left on device\n")
     assert set(tmp_path.iterdir()) == before

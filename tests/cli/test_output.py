@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.cli import output
-from receiver.cli.output import Column, defused, escaped, json_line, masked, render, terminal_safe
+from receiver.cli.output import Column, escaped, masked, render, terminal_safe
+from receiver.export.values import defused, json_line
 
 COLUMNS = [Column("at", "at (UTC+8)"), Column("text", "text"), Column("sure", "sure"), Column("hidden")]
 ROW = {"at": datetime(2025, 6, 3, 17, 0, tzinfo=UTC), "text": "[bold]=1[/bold] 你", "sure": True, "hidden": None}

@@ -39,6 +39,12 @@ def key() -> Key:
     return held
 
 
+def token() -> str:
+    """The token that this request came with."""
+    given = request.authorization
+    return given.token or "" if given is not None else ""
+
+
 def act(action: Action, target: str | None = None, **detail: object) -> Act:
     """What this request does, for the audit."""
     return Act(action, key().actor, Via.API, target, detail, key().id, peer())
