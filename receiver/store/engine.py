@@ -4,7 +4,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
@@ -50,11 +50,23 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
     return engine
 
 
+def wipe_what_is_freed(connection: Connection) -> None:
+    """Have SQLite overwrite with zeros all that this transaction takes out of the file; PostgreSQL leaves it to VACUUM.
+
+    Without it a freed page keeps what it held, until it is used again.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     cursor = connection.cursor()
     _set_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What a changed row was is overwritten where that costs no further write to disk: else a copy would stay that no
+    # erasure finds (wipe_what_is_freed).
+    cursor.execute("PRAGMA secure_delete=FAST")
     cursor.close()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
@@ -116,6 +117,12 @@ def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:
     return (
         connection.execute(select(ledger).where(ledger.c.phone == phone).order_by(ledger.c.sequence)).mappings().all()
     )
+
+
+def honoured(connection: Connection, phone: str, message_id: UUID) -> bool:
+    """Whether the ledger has a stop of this phone that a message said."""
+    by_it = select(ledger.c.sequence).where(ledger.c.phone == phone, ledger.c.message_id == message_id).limit(1)
+    return connection.execute(by_it).first() is not None
 
 
 def at(connection: Connection, sequences: Iterable[int]) -> dict[int, RowMapping]:

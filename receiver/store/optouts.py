@@ -101,7 +101,7 @@ def _event(stop: Stop, kind: EventType, detail: dict[str, Any]) -> Event:
 def _cancel_services(connection: Connection, first: dict[str, Stop]) -> dict[str, list[str]]:
     """End every active subscription of the phones; their services, by phone."""
     active = connection.execute(
-        select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service)
+        select(subscriptions.c.id, subscriptions.c.phone, subscriptions.c.service, subscriptions.c.since)
         .where(subscriptions.c.phone.in_(_listed(connection)), subscriptions.c.cancelled_at.is_(None))
         .order_by(subscriptions.c.phone, subscriptions.c.service),
         {"phones": json.dumps(sorted(first))},
@@ -114,7 +114,11 @@ def _cancel_services(connection: Connection, first: dict[str, Stop]) -> dict[str
             update(subscriptions)
             .where(subscriptions.c.id == bindparam("subscription"))
             .values(cancelled_at=bindparam("at"), cancelled_by=bindparam("by")),
-            [{"subscription": row.id, "at": first[row.phone].at, "by": first[row.phone].cause} for row in active],
+            [
+                # A stop that was read late may be older than what it ends.
+                {"subscription": row.id, "at": max(first[row.phone].at, row.since), "by": first[row.phone].cause}
+                for row in active
+            ],
         )
     return cancelled
 

@@ -138,14 +138,15 @@ def forget(connection: Connection, rows: Collection[Any]) -> None:
         return
     known = buckets(connection)
     done = indexed_up_to(connection)
-    connection.exec_driver_sql(
-        "INSERT INTO message_search (message_search, rowid, terms) VALUES ('delete', ?, ?)",
-        [
-            (row["position"], _document(terms_of(row), bucket))
-            for row in rows
-            if feed.place_of(row) <= done and (bucket := _bucket_of(known, row["id"])) is not None
-        ],
-    )
+    taken_out = [
+        (row["position"], _document(terms_of(row), bucket))
+        for row in rows
+        if feed.place_of(row) <= done and (bucket := _bucket_of(known, row["id"])) is not None
+    ]
+    if taken_out:
+        connection.exec_driver_sql(
+            "INSERT INTO message_search (message_search, rowid, terms) VALUES ('delete', ?, ?)", taken_out
+        )
 
 
 def buckets(connection: Connection) -> list[Bucket]:

@@ -106,6 +106,21 @@ messages = Table(
     CheckConstraint(f"kind in ('{Kind.REPLY}', '{Kind.UNSUBSCRIBE}')", name="kind"),
 )
 
+# What a message was taken to say before its bytes were decoded anew: until when, and who had that done.
+message_readings = Table(
+    "message_readings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("message_id", Uuid, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("charset", String(16), nullable=False),
+    Column("charset_certain", Boolean, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Index("ix_message_readings_message_id_id", "message_id", "id"),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -1,24 +1,5 @@
-"""A transaction that is tried again where it met other writers: deadlock and serialization failure wrote nothing."""
+"""A transaction that is tried again where it met other writers, as sending writes it."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from receiver.store.retrying import written
 
-from receiver.store.errors import Conflict
-from receiver.store.sends import Transaction
-from receiver.store.store import Store
-
-_ATTEMPTS = 5
-
-T = TypeVar("T")
-
-
-def written(store: Store, work: Callable[[Transaction], T]) -> T:
-    """What ``work`` answers, once its transaction is durable. Raises StoreError."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            with store.writing() as connection:
-                return work(connection)
-        except Conflict:
-            continue
-    with store.writing() as connection:
-        return work(connection)
+__all__ = ["written"]
