@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from receiver.store import ledger, messages, optouts, quarantine, subscriptions
+from receiver.store import ledger, messages, optouts, quarantine, readings, subscriptions
 from receiver.store.store import Store
 from receiver.vocabulary import as_it_came, phone_identity
 from receiver.vocabulary.charset import decode
@@ -20,6 +20,8 @@ from receiver.vocabulary.proof import (
     MESSAGE,
     OPTOUT,
     QUARANTINED,
+    READING,
+    READINGS,
     SUBSCRIPTION,
     VERSION,
     Document,
@@ -144,9 +146,11 @@ def _cause(connection: Any, identity: str, event: Mapping[str, Any]) -> dict[str
     if row is None:
         return kind
     raw: bytes = row["raw"]
+    earlier = readings.of_message(connection, row["id"]) if is_message else ()
     return {
         **kind,
         **_picked(row, MESSAGE if is_message else QUARANTINED),
+        **({READINGS: [_picked(each, READING) for each in earlier]} if earlier else {}),
         "raw_text": raw_text(raw),
         "raw_base64": b64encode(raw).decode("ascii"),
         "raw_sha256": sha256(raw).hexdigest(),

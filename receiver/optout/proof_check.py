@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from receiver.vocabulary import proof
+from receiver.vocabulary import Kind, proof
 from receiver.vocabulary.charset import Charset
 from receiver.vocabulary.ledger import GENESIS, chained
 from receiver.vocabulary.proof import Document, a_hash, canonical, cause_of, fingerprint, follow, raw_text
@@ -133,8 +133,10 @@ def _cause_problems(name: str, cause: dict[str, Any], kept_in: str) -> Iterator[
         return
     if cause["purged"] is not False:
         yield f"{name} is neither purged nor not"
-    read = proof.MESSAGE if kept_in == "messages" else proof.QUARANTINED
-    yield from _members(name, cause, (*proof.PURGED, *proof.RAW, *read))
+    is_message = kept_in == "messages"
+    read = proof.MESSAGE if is_message else proof.QUARANTINED
+    earlier = cause.get(proof.READINGS) if is_message else None
+    yield from _members(name, cause, (*proof.PURGED, *proof.RAW, *read, *([proof.READINGS] if earlier else [])))
     try:
         raw = b64decode(cause["raw_base64"], validate=True)
     except binascii.Error:
@@ -146,10 +148,17 @@ def _cause_problems(name: str, cause: dict[str, Any], kept_in: str) -> Iterator[
         yield f"{name}: the raw bytes have another SHA-256"
     if cause["raw_text"] != raw_text(raw):
         yield f"{name}: the raw bytes are shown as another text"
-    if kept_in == "messages":
-        charset = Charset(cause["charset"])
-        if charset is Charset.AUTO or cause["text"] != visible(read_text(raw, charset).text):
-            yield f"{name}: its text is not that of its raw bytes in {charset}"
+    if is_message:
+        yield from _reading_problems(name, cause, raw)
+        for reading in earlier or ():
+            yield from _members(f"{name}: an earlier reading", reading, proof.READING)
+            yield from _reading_problems(f"{name}, as it was read until {reading['at']}", reading, raw)
+
+
+def _reading_problems(name: str, reading: dict[str, Any], raw: bytes) -> Iterator[str]:
+    charset = Charset(reading["charset"])
+    if charset is Charset.AUTO or reading["text"] != visible(read_text(raw, charset).text):
+        yield f"{name}: its text is not that of its raw bytes in {charset}"
 
 
 def _bond_problems(document: Document) -> Iterator[str]:
@@ -168,12 +177,25 @@ def _bond_problems(document: Document) -> Iterator[str]:
                 yield f"{name}: the message's raw bytes are not those that the ledger has the SHA-256 of"
             if cause["received_at"] != event["at"]:
                 yield f"{name}: the message is said to have arrived at another time than the ledger says"
+            if event["message_id"] is not None and Kind.UNSUBSCRIBE not in _kinds(cause):
+                yield f"{name}: the message that it names was never read as an unsubscribe"
+
+
+def _kinds(cause: dict[str, Any]) -> list[Any]:
+    """Everything that a message was taken for, the present reading first."""
+    return [reading["kind"] for reading in (cause, *cause.get(proof.READINGS, ()))]
 
 
 def _notes(document: Document, head: str | None) -> Iterator[str]:
     for identity, kept_in in _named(document).items():
-        if document["causes"].get(identity, {}).get("purged"):
+        cause = document["causes"].get(identity, {})
+        if cause.get("purged"):
             yield f"{_called(identity, kept_in)} is not in this proof: only the SHA-256 of its raw bytes"
+        elif proof.READINGS in cause and cause["kind"] != Kind.UNSUBSCRIBE:
+            yield (
+                f"{_called(identity, kept_in)} was an unsubscribe as it was read when it came, and is none in another "
+                "charset: the opt-out stands until a person lifts it"
+            )
     for name, text in TEXTS.items():
         if document[name] != text:
             yield f"{name} is not the text that this version of the receiver writes: it was not checked"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from receiver.vocabulary.proof import Document, cause_of
+from receiver.vocabulary.proof import READINGS, Document, cause_of
 
 _CHINA = timezone(timedelta(hours=8))
 # What would turn a line around, or is seen by nobody.
@@ -70,6 +70,8 @@ _NAMES = {
     "raw_text": Words("线路上的原始内容", "as on the wire"),
     "reason": Words("原因", "reason"),
     "received_at": Words("到达时间", "arrived at"),
+    "redecoded_at": Words("重新解码的时间", "decoded anew at"),
+    "redecoded_by": Words("重新解码者", "decoded anew by"),
     "replayed_at": Words("重放时间", "replayed at"),
     "sent_at": Words("手机发送时间", "sent by the phone at"),
     "service": Words("业务", "service"),
@@ -81,7 +83,7 @@ _NAMES = {
     "unsubscribes": Words("退订的号码", "phone that stops"),
 }
 _EXACT = {"raw_text", "raw_base64", "raw_sha256", "message_id", "quarantine_id", "cancelled_by", "duplicate_of"}
-_TIMES = {"received_at", "sent_at", "since", "cancelled_at", "replayed_at"}
+_TIMES = {"received_at", "redecoded_at", "sent_at", "since", "cancelled_at", "replayed_at"}
 
 
 def sections(document: Document) -> Iterator[Section]:
@@ -95,6 +97,7 @@ def sections(document: Document) -> Iterator[Section]:
         if cause is not None and cause not in told:
             told.add(cause)
             yield _message(cause, document["causes"][cause])
+            yield from _earlier_readings(document["causes"][cause])
     for row in document["subscriptions"]:
         yield Section(Words("订用的业务", "Service subscribed to"), tuple(_facts(row)), minor=True)
     answer = document["answer"]
@@ -153,11 +156,22 @@ def _message(identity: str, cause: dict[str, Any]) -> Section:
     if cause["purged"]:
         gone = Words("原文已清除，账本中保留其 SHA-256。", "It is no longer stored; the ledger keeps its SHA-256.")
         return Section(title, note=gone, minor=True)
-    left_out = {"from", "purged", "charset_certain"}
-    said = {name: value for name, value in cause.items() if name not in left_out}
-    if cause.get("charset"):
-        said["charset"] += " · 确定 / certain" if cause["charset_certain"] else " · 存疑 / doubtful"
-    return Section(title, tuple(_facts(said)), minor=True)
+    said = {name: value for name, value in cause.items() if name not in ("from", "purged", READINGS)}
+    return Section(title, tuple(_facts(_with_doubt(said))), minor=True)
+
+
+def _earlier_readings(cause: dict[str, Any]) -> Iterator[Section]:
+    for reading in cause.get(READINGS, ()):
+        until = moment(reading["at"])
+        title = Words(f"此前的解读，至 {until}", f"How it was read until {until}")
+        yield Section(title, tuple(_facts(_with_doubt({**reading, "at": None}))), minor=True)
+
+
+def _with_doubt(said: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a message, with whether its charset is certain in one word with that."""
+    doubt = {True: " · 确定 / certain", False: " · 存疑 / doubtful"}.get(said.get("charset_certain", ...), "")
+    charset = {"charset": said["charset"] + doubt} if said.get("charset") else {}
+    return {name: value for name, value in {**said, **charset}.items() if name != "charset_certain"}
 
 
 def _paths(document: Document) -> Iterator[Section]:

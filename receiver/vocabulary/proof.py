@@ -30,6 +30,9 @@ MESSAGE = (
     "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain", "service", "peer",
     "gateway_id", "sent_at", "duplicate_of",
 )  # fmt: skip
+# And of a message that was decoded anew, under this name, what it was taken to say before and until when.
+READINGS = "readings"
+READING = ("at", "actor", "text", "charset", "charset_certain", "kind")
 QUARANTINED = ("received_at", "reason", "detail", "peer", "unsubscribes", "replayed_at", "message_id")
 
 
