@@ -31,7 +31,9 @@ def upgrade() -> None:
         op.execute(sa.text(POSITION_POSTGRESQL.format(offset=0)))
         op.execute(sa.text(HORIZON_POSTGRESQL.format(offset=0)))
         op.alter_column("messages", "position", server_default=sa.text("receiver_position()"))
-        op.create_index("ix_messages_position", "messages", ["position"], postgresql_where=sa.text("position > 0"))
+        op.create_index(
+            "ix_messages_position", "messages", ["position", "id"], postgresql_where=sa.text("position > 0")
+        )
     op.create_table(
         "search_buckets",
         sa.Column("number", sa.Integer, nullable=False, autoincrement=False),

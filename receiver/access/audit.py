@@ -45,7 +45,7 @@ class Action(StrEnum):
 
 
 # What this process has noted of this hour.
-_revealed: set[tuple[str, UUID | None, "Action", datetime]] = set()
+_revealed: set[tuple[str, str, "Action", datetime]] = set()
 
 
 class Via(StrEnum):
@@ -93,7 +93,7 @@ class Act:
         A program that reads a page a second shall not fill the audit, nor write each time.
         """
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        once = (self.actor, self.key_id, self.action, hour)
+        once = (store.description, self.actor, self.action, hour)
         if once in _revealed:
             return
         begun = earliest_id(hour)

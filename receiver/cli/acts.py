@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from receiver.access import Act, Action
+from receiver.access.audit import Via
 from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON
 from receiver.vocabulary.register import SUBSCRIBER, SYSTEM
 
@@ -61,6 +63,11 @@ def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--reason``."""
     reason = Words(LONGEST_REASON)
     return click.option("--reason", type=reason, required=True, help="Why: the ledger keeps it.")(command)
+
+
+def own_act(action: Action, target: str | None = None, **detail: Any) -> Act:
+    """What whoever is logged in to this machine does, for the audit."""
+    return Act(action, _who_is_logged_in() or "unknown", Via.CLI, target, detail)
 
 
 def _who_is_logged_in() -> str | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from receiver.access import Action
 from receiver.config import Settings
 from receiver.export import FORMATS
 from receiver.store import messages
@@ -17,6 +18,7 @@ from receiver.vocabulary import Charset, Kind, Origin, phone_identity
 from receiver.vocabulary.wire import read_text, unescape, visible
 
 from . import export
+from .acts import own_act
 from .database import opened, settings
 from .options import after_option, limit_option, period_options, reveal_option
 from .output import Column, Format, Row, details, escaped, format_option, hint, masked, render
@@ -104,8 +106,11 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
       receiver messages list --format csv --limit 500 > last.csv
     """
     chosen = settings()
-    with opened(chosen) as store, store.reading() as connection:
-        found = messages.page(connection, _Asked(**filters).filter(chosen), older_than=after, limit=limit + 1)
+    with opened(chosen) as store:
+        with store.reading() as connection:
+            found = messages.page(connection, _Asked(**filters).filter(chosen), older_than=after, limit=limit + 1)
+        if reveal:
+            own_act(Action.MESSAGES_READ).reveal(store)
     shown = found[:limit]
     rows: Sequence[Row] = shown if reveal else [masked(row, "src", "src_wire") for row in shown]
     if chosen_format == "table":
@@ -122,8 +127,11 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
 @format_option
 def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:
     """Show one reply: every field, its bytes as they came, and how its charset was decided."""
-    with opened(settings()) as store, store.reading() as connection:
-        found = messages.get(connection, message_id)
+    with opened(settings()) as store:
+        with store.reading() as connection:
+            found = messages.get(connection, message_id)
+        if reveal:
+            own_act(Action.MESSAGES_READ).reveal(store)
     if found is None:
         raise click.ClickException(f'no message has the id {message_id}: see "receiver messages list"')
     row = {**found, **_read_again(found["raw"], Charset(found["charset"]), found["charset_certain"])}
@@ -154,12 +162,10 @@ def export_(kind_of_file: str, output: Path | None, force: bool, **filters: Any)
         raise click.UsageError("xlsx is for a file: say which with -o FILE")
     chosen = settings()
     wanted = _Asked(**filters).filter(chosen)
-    with (
-        opened(chosen) as store,
-        store.reading() as connection,
-        closing(messages.stream(connection, wanted)) as rows,
-    ):
-        export.write(rows, _FIELDS, kind_of_file, output, force=force)
+    with opened(chosen) as store:
+        own_act(Action.MESSAGES_EXPORTED, format=kind_of_file).record(store)
+        with store.reading() as connection, closing(messages.stream(connection, wanted)) as rows:
+            export.write(rows, _FIELDS, kind_of_file, output, force=force)
 
 
 def _notes(row: Row) -> str:

@@ -7,7 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from .tables import messages
 
@@ -122,16 +134,13 @@ def realign(connection: Connection) -> bool:
 
 
 def _behind(connection: Connection, place: Place) -> tuple[ColumnElement[bool], ...]:
-    # SQLite would begin at the first bound that it finds.
-    has_place = (_HAS_PLACE,) if place.position == 0 or connection.dialect.name == "postgresql" else ()
+    if connection.dialect.name == "sqlite":
+        # Each row has a position of its own, and there is no bound but this for the planner to begin at.
+        return (messages.c.position > place.position,)
     if place.position == 0:
-        return has_place
-    position = messages.c.position
-    return (
-        *has_place,
-        position >= place.position,
-        or_(position > place.position, messages.c.id > place.message_id),
-    )
+        return (_HAS_PLACE,)
+    # As one comparison, which the index has: a transaction may have written millions of rows.
+    return _HAS_PLACE, tuple_(messages.c.position, messages.c.id) > tuple_(place.position, place.message_id)
 
 
 def _settled(connection: Connection) -> tuple[ColumnElement[bool], ...]:

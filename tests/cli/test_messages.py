@@ -6,9 +6,11 @@ from uuid import UUID
 import pytest
 
 from receiver.callback.parse import parse
+from receiver.store import tables
 from receiver.store.tables import messages
 from receiver.vocabulary import Charset, Delivery, Origin, Reading, Reply, new_id
 from tests.cli.conftest import WINDOW, Filled, Run, on_terminal
+from tests.intake.replies import rows
 
 CONTRACT = [
     "id", "received_at", "origin", "kind", "src", "src_wire", "dst", "text", "charset", "charset_certain",
@@ -230,3 +232,17 @@ def test_json_escapes_what_is_hostile_and_loses_nothing(sqlite: Filled, run: Run
     ran = run("messages", "list")
     assert ran.rows[0]["text"] == HOSTILE
     assert r"\u009b2J\u202eevil" in ran.out
+
+
+def test_who_exports_or_reveals_is_in_the_audit(filled: Filled, run: Run) -> None:
+    filled.reply(b"src=13900000001&dst=1069&msg=hi")
+    assert run("messages", "list").status == 0
+    assert rows(filled.store, tables.audit) == []
+    [shown] = run("messages", "list", "--reveal").rows
+    run("messages", "show", shown["id"], "--reveal")
+    run("messages", "export", "--format", "csv")
+    noted = rows(filled.store, tables.audit)
+    # What was shown, once for the hour; an export each time.
+    assert [(row.action, row.via) for row in noted] == [("messages.read", "cli"), ("messages.exported", "cli")]
+    assert noted[1].detail == {"format": "csv"}
+    assert "1390000" not in str(noted)

@@ -165,7 +165,7 @@ def everything(connection: Connection) -> MetaData:
             table.to_metadata(whole)
     messages = whole.tables["messages"]
     if is_postgresql:
-        Index("ix_messages_position", messages.c.position, postgresql_where=text("position > 0"))
+        Index("ix_messages_position", messages.c.position, messages.c.id, postgresql_where=text("position > 0"))
     else:
         # There it is the row's number and the primary key (0008_feed.py).
         messages.c.position.server_default = None

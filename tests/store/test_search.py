@@ -136,16 +136,16 @@ def walked(store: Store, chosen: Filter, limit: int) -> list[UUID]:
 def test_every_filter_finds_what_a_plain_look_finds_before_amid_and_after_indexing(store: Store) -> None:
     dice = random.Random(7)
     rows: list[Any] = []
-    with patch.object(search, "BUCKET", 40), ExitStack() as patched:
+    with patch.object(search, "BUCKET", 30), ExitStack() as patched:
         for round_ in range(4):
-            store.record(made(dice, 120), [], WINDOW)
+            store.record(made(dice, 80), [], WINDOW)
             if round_ == 1:
                 index_all(store)
             if round_ == 3:
                 # Too many wait: everything is looked through.
                 patched.enter_context(patch.object(messages, "_MOST_WAITING", 10))
             rows = stored(store)
-            for _ in range(60):
+            for _ in range(20):
                 chosen = some_filter(dice)
                 assert walked(store, chosen, dice.choice([1, 3, 7, 500])) == expected(rows, chosen), chosen
                 with store.reading() as connection:
@@ -153,7 +153,7 @@ def test_every_filter_finds_what_a_plain_look_finds_before_amid_and_after_indexi
                 assert streamed == expected(rows, chosen), chosen
         patched.close()
         index_all(store)
-        for _ in range(100):
+        for _ in range(40):
             chosen = some_filter(dice)
             assert walked(store, chosen, dice.choice([2, 50])) == expected(rows, chosen), chosen
 
