@@ -41,7 +41,7 @@ def test_a_text_that_is_allowed_is_status_0(gateway: Gateway, run: Run) -> None:
     server = gateway(ALLOWED)
     ran = run("gateway", "check", "你好")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.rows == [{"allowed": True, "code": 0, "reason": "", "meaning": None, "meaning_chinese": None}]
+    assert ran.rows == [{"allowed": True, "code": 0, "reason": "", "meaning": None, "meaning_zh": None}]
     assert server.asked[0].parameters["content"] == b"\xc4\xe3\xba\xc3"
 
 
@@ -55,7 +55,7 @@ def test_a_text_that_is_forbidden_is_status_1_and_says_why(gateway: Gateway, run
             "code": 6005,
             "reason": "密码",
             "meaning": "the text has forbidden words",
-            "meaning_chinese": "内容含有禁用词语",
+            "meaning_zh": "内容含有禁用词语",
         }
     ]
     assert run("gateway", "check", "Hello", "--format", "csv").out.splitlines()[1].startswith("false,6005,密码,")

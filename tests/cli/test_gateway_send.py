@@ -24,6 +24,7 @@ from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
 from tests.cli.conftest import Filled, Ran, Run, on_terminal
+from tests.gateway.client.wire import Answering, http
 from tests.intake.replies import rows, verified_ledger
 from tests.serving import free_port
 
@@ -105,7 +106,9 @@ def test_a_lost_answer_is_shown_as_in_doubt_until_somebody_settles_it(
     assert len(gateway.sent) == 2
 
     why = ("--reason", "the operator has them", "--actor", "Li Na")
-    assert run("gateway", "sends", "settle", send_id, "--as", "sent", "--phone", "139-0000-0001", *why).status == 0
+    both = ("--phone", "139-0000-0001", "--phone", "13900000003")
+    settled = run("gateway", "sends", "settle", send_id, "--as", "sent", *both, *why)
+    assert (settled.status, "1 settled" in settled.err, "not in doubt" in settled.err) == (0, True, True)
     assert run("gateway", "sends", "settle", send_id, "--as", "not-sent", *why).status == 0
     again = run("gateway", "sends", "settle", send_id, "--as", "sent", *why)
     assert (again.status, len(again.err.splitlines())) == (1, 1)
@@ -223,6 +226,7 @@ def test_a_time_is_handed_over_with_a_warning_or_held_without(
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
     (("--text", TEXT), "nobody to send to"),
+    (("--text", TEXT, "--to", "13900000001", "--to", " "), "--to is empty"),
     (("--to", "13900000001"), "--text"),
     (("--text", "", "--to", "13900000001"), "empty"),
     (("--text", "x" * 61, "--to", "13900000001"), "61 characters"),
@@ -287,6 +291,16 @@ def test_a_forbidden_text_is_not_sent_where_it_is_checked_first(
     assert run("gateway", "send", "--text", TEXT, *to("13900000001"), "--check").status == 0
 
 
+def test_what_the_gateway_says_of_a_forbidden_text_can_not_turn_the_line_around(
+    sqlite: Filled, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Answering(http("errid=6005&err=a\u202eb".encode("gb18030"))) as server:
+        at(server.url, monkeypatch)
+        ran = run("gateway", "send", "--text", TEXT, *to("13900000001"), "--check")
+    assert (ran.status, len(ran.err.splitlines())) == (1, 1)
+    assert "a\\u202eb" in ran.err
+
+
 LISTS = [
     ("lines", "13900000001\n+86 139-0000-0002\r\n\n", 2),
     ("CSV with a heading", "phone,name\n13900000001,Li\n13900000002,Wang\n", 2),
@@ -348,6 +362,21 @@ def test_all_the_bad_lines_of_a_list_are_told_at_once(sqlite: Filled, run: Run, 
     assert "and 3 more" in run("gateway", "send", "--text", TEXT, "--to-file", "phones.csv").err
 
 
+def test_what_can_t_be_sent_to_is_named_with_its_line(
+    sqlite: Filled, run: Run, gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "phones.csv").write_text("phone\n13900000001\n139000000020\n\n+85291234567\n")
+    command = ("gateway", "send", "--text", TEXT, "--to", "12", "--to-file", "phones.csv")
+    wrong = run(*command)
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "** is no phone number, line 3: 1390****0020 is no phone number, line 5: +852****4567" in wrong.err
+    (plan,) = run(*command, "--skip-invalid", "--dry-run").rows
+    assert [row["detail"].partition(":")[0] for row in plan["left_out"]] == ["is no phone number", "line 3", "line 5"]
+    sent = run(*command, "--skip-invalid")
+    assert (sent.status, outcomes(sent)) == (0, {"accepted": 1})
+    assert "line 3: 1390****0020" in sent.err
+
+
 def test_recipients_come_from_a_pipe(sqlite: Filled, gateway: SimulatedGateway) -> None:
     command = [
         sys.executable,
@@ -407,6 +436,9 @@ def test_a_list_of_sends_goes_on_where_a_page_ended(sqlite: Filled, run: Run, ga
     assert [row["text"] for row in [*page, *rest]] == [f"{TEXT} {number}" for number in (2, 1, 0)]
     assert run("gateway", "sends", "list", "--until", "2020-01-01").rows == []
     assert len(run("gateway", "sends", "list", "--since", "2020-01-01").rows) == 3
+    listed = on_terminal(["gateway", "sends", "list"], columns=80).out
+    assert all(row["id"] in listed for row in [*page, *rest])
+    assert "1 accepted" in listed
     shown = on_terminal(["gateway", "sends", "show", page[0]["id"]]).out
     assert "+86139****0001" in shown
     assert "13900000001" not in shown

@@ -18,7 +18,7 @@ _VERDICT = (
     Column("code", "code", fixed=True),
     Column("reason", "what the gateway says", widest=True),
     Column("meaning", "meaning"),
-    Column("meaning_chinese", "含义"),
+    Column("meaning_zh", "含义"),
 )
 _BALANCE = (Column("amount", "balance", fixed=True), Column("short_name", "short name"))
 _STORED = (
@@ -32,6 +32,8 @@ def command() -> None:
 
     The account is that of RECEIVER_GATEWAY_NAME and RECEIVER_GATEWAY_PASSWORD (or _FILE), at RECEIVER_GATEWAY_URL. Exit
     status: 0 done, 1 refused by the gateway, 2 wrong usage, 3 the gateway is down or its answer in doubt.
+
+    To try it all without an account: "receiver simulate gateway", and its demo account.
 
     \b
     Examples:
@@ -51,7 +53,7 @@ class _Down(click.ClickException):
     exit_code = 3
 
 
-@command.command("check")
+@command.command("check", short_help="Ask whether a text may be sent.")
 @click.argument("text")
 @format_option
 def check(text: str, chosen_format: Format) -> None:
@@ -71,7 +73,7 @@ def check(text: str, chosen_format: Format) -> None:
         raise click.exceptions.Exit(1)
 
 
-@command.command("balance")
+@command.command("balance", short_help="Ask what is left on the account.")
 @format_option
 def balance(chosen_format: Format) -> None:
     """Ask what is left on the account, and the short name that the gateway puts before each text.
@@ -87,7 +89,7 @@ def balance(chosen_format: Format) -> None:
     render([{"amount": left.amount, "short_name": left.short_name}], _BALANCE, chosen_format)
 
 
-@command.command("password")
+@command.command("password", short_help="Change the account's password.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the new password from two lines of standard input.")
 def password(from_stdin: bool) -> None:
     """Change the account's password at the gateway: asked for twice, and not shown.
@@ -119,7 +121,7 @@ def _row(verdict: ContentVerdict) -> dict[str, object]:
         "code": verdict.code,
         "reason": verdict.reason,
         "meaning": meaning and meaning.english,
-        "meaning_chinese": meaning and meaning.chinese,
+        "meaning_zh": meaning and meaning.chinese,
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from receiver.cli.output import Column, Format, details, masked, render
-from receiver.gateway.sending import Plan
+from receiver.gateway.sending import Invalid, Plan
 
 _PLAN = tuple(
     map(Column, ("recipients", "blocked", "invalid", "repeated", "characters", "parts", "sms", "at", "batches"))
@@ -18,11 +18,17 @@ _LEFT_OUT = (
 )
 
 
-def show_plan(plan: Plan, chosen_format: Format, *, reveal: bool) -> None:
-    """Print ``plan``; for programs as one object with its ``calls`` and everybody who is ``left_out``."""
+def show_plan(plan: Plan, places: Mapping[str, str], chosen_format: Format, *, reveal: bool) -> None:
+    """Print ``plan``; for programs as one object with its ``calls`` and everybody who is ``left_out``.
+
+    ``places`` is where a phone was given, by how it is written.
+    """
     left_out = [
         *({"phone": person.identity, "status": "blocked", "detail": why.reason} for person, why in plan.blocked),
-        *({"phone": each.written, "status": "invalid", "detail": each.problem} for each in plan.recipients.invalid),
+        *(
+            {"phone": each.written, "status": "invalid", "detail": _problem(each, places)}
+            for each in plan.recipients.invalid
+        ),
     ]
     left_out = left_out if reveal else [masked(row, "phone") for row in left_out]
     calls = [
@@ -50,3 +56,8 @@ def show_plan(plan: Plan, chosen_format: Format, *, reveal: bool) -> None:
     render([{"calls": count, "phones": size, "to": to} for (size, to), count in alike.items()], _BATCHES, chosen_format)
     if left_out:
         render(left_out, _LEFT_OUT, chosen_format)
+
+
+def _problem(invalid: Invalid, places: Mapping[str, str]) -> str:
+    place = places.get(invalid.written)
+    return invalid.problem if place is None else f"{place}: {invalid.problem}"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -26,12 +27,21 @@ _PHONE_HEADINGS = frozenset(
 )  # fmt: skip
 
 
-def phones(given: Sequence[str], listed: str | None) -> list[str]:
-    """The phones of ``--to`` and of ``--to-file`` (``-`` is standard input), as they are written.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Phones as they are written; ``places`` is where in a list one stands first."""
 
-    Raises UsageError.
-    """
-    return [*(phone for phone in given if phone.strip()), *(() if listed is None else _listed(listed))]
+    phones: list[str] = field(repr=False)
+    places: dict[str, str] = field(repr=False)
+
+
+def given(to: Sequence[str], listed: str | None) -> Given:
+    """The phones of ``--to`` and of ``--to-file`` (``-`` is standard input). Raises UsageError."""
+    if not all(phone.strip() for phone in to):
+        raise click.UsageError("a --to is empty: name a phone")
+    lines = [] if listed is None else _listed(listed)
+    places = {phone: f"line {number}" for number, phone in reversed(lines)}
+    return Given([*to, *(phone for _, phone in lines)], places)
 
 
 def text_of(text: str | None, file: Path | None) -> str:
@@ -44,8 +54,8 @@ def text_of(text: str | None, file: Path | None) -> str:
     return _decoded(_bytes(str(file)), str(file)).removesuffix("\n").removesuffix("\r")
 
 
-def _listed(name: str) -> list[str]:
-    """The phones of a list: no line is passed over that has something in it. Raises UsageError."""
+def _listed(name: str) -> list[tuple[int, str]]:
+    """The phones of a list with their lines: none is passed over that has something in it. Raises UsageError."""
     shown = "standard input" if name == "-" else name
     # Line ends alone part lines: no quote swallows the next one.
     lines = _decoded(_bytes(name), shown).replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -59,7 +69,7 @@ def _listed(name: str) -> list[str]:
     found, wrong = [], []
     for number, cells in rows if headings is None else rows[1:]:
         try:
-            found.append(_phone(cells, headings))
+            found.append((number, _phone(cells, headings)))
         except BadRow as bad:
             wrong.append(f"line {number} {bad}")
     if wrong:

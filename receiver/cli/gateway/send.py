@@ -1,7 +1,7 @@
 """``receiver gateway send``: one text to many phones, to nobody who said stop, and to nobody twice."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,24 @@ from receiver.cli.options import Moment, reveal_option
 from receiver.cli.output import Format, format_option, hint, terminal_safe
 from receiver.config import Settings
 from receiver.gateway import Gateway, GatewayError
-from receiver.gateway.sending import Dispatcher, Inadmissible, Plan, Sending, SendRequest, Unknown, cancel
+from receiver.gateway.sending import (
+    Dispatcher,
+    Inadmissible,
+    InvalidPhones,
+    Plan,
+    Sending,
+    SendRequest,
+    Unknown,
+    cancel,
+    named,
+)
 from receiver.gateway.settings import gateway_of
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
 
 from . import outcome
 from .plan import show_plan
-from .recipients import phones, text_of
+from .recipients import given, text_of
 
 _NOT_RECALLED = (
     "Note: the gateway keeps this send until its time. Who says stop before then can't be taken out of it there; "
@@ -50,7 +60,7 @@ class _SendId(click.ParamType[UUID]):
         return send_id
 
 
-@click.command("send")
+@click.command("send", short_help="Send a text to phones, guarded.")
 @click.option("--text", help="What to send.")
 @click.option("--text-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file that has it.")
 @click.option("--to", multiple=True, metavar="PHONE", help="A phone, written in any way; may be given again.")
@@ -118,18 +128,17 @@ def send(
       cut -f2 list.tsv | receiver gateway send --text "Hello" --to-file - --at 2026-06-03T17:00 --hold
     """
     chosen = settings()
-    request = SendRequest(
-        phones(to, to_file), text_of(text, text_file), at, hold, sender, base, long=long, skip_invalid=skip_invalid
-    )
+    recipients, text = given(to, to_file), text_of(text, text_file)
+    request = SendRequest(recipients.phones, text, at, hold, sender, base, long=long, skip_invalid=skip_invalid)
     later = queue or hold
     gateway = None if dry_run or (later and not check) else gateway_of(chosen)
-    with opened(chosen) as store, _explained():
+    with opened(chosen) as store, _explained(recipients.places):
         sending = Sending(store, chosen.default_region, charset=chosen.gateway_charset)
         if dry_run:
-            show_plan(sending.plan(request), chosen_format, reveal=reveal)
+            show_plan(sending.plan(request), recipients.places, chosen_format, reveal=reveal)
             return
         if check and gateway is not None:
-            sending.plan(request)  # what breaks a rule is not worth asking about
+            sending.plan(request, send_id=send_id)  # what breaks a rule is not worth asking about
             _check(gateway, request.text)
         try:
             enqueued = sending.enqueue(request, actor, send_id=send_id, told=lambda id_: hint(f"This send is {id_}"))
@@ -138,9 +147,15 @@ def send(
             raise Down(f"{unknown}. {again}") from unknown
         except StoreError as failure:
             raise Down(f"the database can't be used: {failure}. Nothing was stored, and nobody was texted") from failure
-        _tell_of(enqueued.plan, at_gateway=at is not None and not hold)
+        _tell_of(enqueued.plan, recipients.places, at_gateway=at is not None and not hold)
         if gateway is None or later:
-            outcome.ended(outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal), waiting_is_done=True)
+            counted = outcome.report(store, enqueued.send_id, chosen_format, reveal=reveal)
+            hint(
+                f"A worker sends it. Here and now: receiver gateway sends resume {enqueued.send_id}"
+                if not hold
+                else f"A worker sends it at its time. Call it off: receiver gateway sends cancel {enqueued.send_id}"
+            )
+            outcome.ended(counted, waiting_is_done=True)
         else:
             dispatch(store, chosen, gateway, enqueued.send_id, actor, chosen_format, reveal=reveal)
 
@@ -157,7 +172,10 @@ def dispatch(
 ) -> None:
     """Send what is queued of a send, here and now, and print what became of it. Raises Exit(1), Down."""
     dispatcher = Dispatcher(store, gateway, region=chosen.default_region)
-    goes_on = f'Go on with "receiver gateway sends resume {send_id}"; a worker does so too'
+    goes_on = (
+        f'Go on with "receiver gateway sends resume {send_id}" (a worker does so too): to send it anew would text '
+        "people twice"
+    )
     try:
         with watched("sending") as progress, _interruptible() as interrupted:
             failure: GatewayError | None = dispatcher.run_send(send_id, progress, stopped=interrupted)
@@ -182,9 +200,9 @@ def _check(gateway: Gateway, text: str) -> None:
         )
 
 
-def _tell_of(plan: Plan, *, at_gateway: bool) -> None:
-    if plan.recipients.invalid:
-        click.echo(f"Left out: {len(plan.recipients.invalid):,} that can't be sent to.", err=True)
+def _tell_of(plan: Plan, places: Mapping[str, str], *, at_gateway: bool) -> None:
+    if invalid := plan.recipients.invalid:
+        click.echo(f"Left out: {len(invalid):,} that can't be sent to: {named(invalid, places)}.", err=True)
     if at_gateway:
         click.echo(_NOT_RECALLED, err=True)
 
@@ -209,8 +227,10 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(places: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
+    except InvalidPhones as wrong:
+        raise click.UsageError(wrong.told(places)) from wrong
     except Inadmissible as wrong:
         raise click.UsageError(str(wrong)) from wrong

@@ -28,7 +28,7 @@ _SEND = (
     Column("created_at", "asked for (UTC+8)", fixed=True),
     Column("actor", "by"),
     Column("text", "text", widest=True),
-    *(Column(state, state.replace("_", " "), style=lambda count: "" if count else "dim") for state in _STATES),
+    Column("became", "people", style=lambda told: "bold yellow" if State.IN_DOUBT in told else "", beneath=""),
     Column("at", "at (UTC+8)", fixed=True, beneath="at "),
     Column("id", "id", style=lambda _: "dim", fixed=True, beneath=""),
 )
@@ -45,7 +45,7 @@ _RECIPIENT = tuple(
 )  # fmt: skip
 
 
-@click.group("sends")
+@click.group("sends", short_help="See, settle, resume and cancel sends.")
 def command() -> None:
     """What was sent, to whom, and what is in doubt until somebody settles it.
 
@@ -64,7 +64,7 @@ def command() -> None:
 _send_argument = click.argument("send_id", type=click.UUID, metavar="ID")
 
 
-@command.command("list")
+@command.command("list", short_help="List sends, newest first.")
 @click.option("--in-doubt", is_flag=True, help="Only those with somebody in doubt.")
 @period_options
 @limit_option
@@ -86,12 +86,14 @@ def list_(
             shown = found[:limit]
             counts = sends.counts(connection, [row["id"] for row in shown])
     rows = [_counted(row, counts[row["id"]]) for row in shown]
+    for row in rows:
+        row["became"] = ", ".join(f"{row[state]:,} {state}" for state in _STATES if row[state])
     render(rows, _SEND if chosen_format == "table" else _FIELDS, chosen_format)
     if len(found) > limit:
         hint(f"There are more. Continue with: --after {shown[-1]['id']}")
 
 
-@command.command("show")
+@command.command("show", short_help="Show a send and its recipients.")
 @_send_argument
 @click.option("--state", type=click.Choice(_STATES), help="Only recipients in this state.")
 @limit_option
@@ -125,7 +127,7 @@ def show(send_id: UUID, state: str | None, limit: int, after: str | None, reveal
         hint(f"There are more. Continue with: --after {last if reveal else 'the last phone (see it with --reveal)'}")
 
 
-@command.command("settle")
+@command.command("settle", short_help="Note what became of those in doubt.")
 @_send_argument
 @click.option(
     "--as", "found", type=click.Choice([str(each) for each in Found]), required=True, help="What was found out."
@@ -161,10 +163,11 @@ def settle_(send_id: UUID, found: str, phones: tuple[str, ...], actor: str, reas
             'none of them is in doubt: see "receiver gateway sends show ID --state in_doubt". What is being sent now '
             "is not in doubt yet"
         )
-    click.echo(f"{count:,} settled as {found}", err=True)
+    others = f"; of {len(phones):,} phones given the others were not in doubt" if count < len(phones) else ""
+    click.echo(f"{count:,} settled as {found}{others}", err=True)
 
 
-@command.command("resume")
+@command.command("resume", short_help="Send what is queued, here and now.")
 @_send_argument
 @sender_option
 @reveal_option
@@ -183,7 +186,7 @@ def resume(send_id: UUID, actor: str, reveal: bool, chosen_format: Format) -> No
         dispatch(store, chosen, gateway, send_id, actor, chosen_format, reveal=reveal)
 
 
-@command.command("cancel")
+@command.command("cancel", short_help="Take off the queue what is not sent.")
 @_send_argument
 @sender_option
 @click.option("--reason", type=_REASON, default="cancelled", show_default=True, help="Why: it is kept.")

@@ -4,7 +4,7 @@ from .dispatch import Dispatcher
 from .enqueue import Enqueued, Sending, Unknown
 from .expire import expire
 from .recipients import Invalid, Recipient
-from .request import InvalidPhones, Plan, SendRequest
+from .request import InvalidPhones, Plan, SendRequest, named
 from .rules import Inadmissible
 from .settle import Found, NoSuchSend, cancel, settle
 
@@ -23,5 +23,6 @@ __all__ = [
     "Unknown",
     "cancel",
     "expire",
+    "named",
     "settle",
 ]

@@ -64,12 +64,12 @@ class Sending:
         self._store, self._region, self._charset, self._clock = store, region, charset, clock
         self._monotonic, self._sleep = monotonic, sleep
 
-    def plan(self, request: SendRequest) -> Plan:
+    def plan(self, request: SendRequest, *, send_id: UUID | None = None) -> Plan:
         """What would be sent, with nothing stored: no send, no event, since nobody's send was stopped.
 
-        Raises Inadmissible, StoreError.
+        Of a send that is stored under ``send_id`` its time may be past. Raises Inadmissible, StoreError.
         """
-        plan = planned(request, region=self._region, charset=self._charset, now=self._clock())
+        plan = self._planned(request, send_id, self._clock())
         with self._store.reading() as connection:
             return self._guarded(connection, plan)
 
@@ -94,9 +94,8 @@ class Sending:
         if not actor:
             raise Inadmissible("say who sends: the ledger keeps it where somebody is blocked")
         moment = self._clock()
-        asked_at = moment if send_id is None else self._asked_at(send_id) or moment
+        plan = self._planned(request, send_id, moment)
         send_id = send_id or new_id()
-        plan = planned(request, region=self._region, charset=self._charset, now=asked_at)
         told(send_id)
         gives_up: float | None = None
         was_written = False
@@ -124,6 +123,10 @@ class Sending:
                 elif not (isinstance(failure, Refused) and self._asked_at(send_id)):
                     raise
                 # Else somebody stored the same at this moment, and was in the way before it could be seen.
+
+    def _planned(self, request: SendRequest, send_id: UUID | None, moment: datetime) -> Plan:
+        asked_at = moment if send_id is None else self._asked_at(send_id) or moment
+        return planned(request, region=self._region, charset=self._charset, now=asked_at)
 
     def _asked_at(self, send_id: UUID) -> datetime | None:
         """When the send with this id was asked for; None where there is none."""

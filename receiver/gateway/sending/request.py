@@ -1,8 +1,9 @@
 """A send as somebody asks for it, and what it comes to: whom, in how many calls, at what cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from receiver.gateway.client.request import length
 from receiver.optout.guard import Blocked, Verdict
@@ -15,6 +16,7 @@ from .rules import Inadmissible, check_sender, check_text, gateway_minute, parts
 MOST_RECIPIENTS = 20_000
 # Phones that a refusal names.
 _NAMED = 5
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class InvalidPhones(Inadmissible):
     """Some of the phones can't be sent to; ``invalid`` are all of them."""
 
     def __init__(self, invalid: Sequence[Invalid], of: int) -> None:
-        named = ", ".join(f"{_shown(each.written)} {each.problem}" for each in invalid[:_NAMED])
-        more = f" and {len(invalid) - _NAMED:,} more" if len(invalid) > _NAMED else ""
-        super().__init__(
-            f"{len(invalid):,} of {of:,} phones can't be sent to, and nothing was: {named}{more}. "
-            "Correct them, or leave them out with --skip-invalid"
+        self.invalid, self._of = tuple(invalid), of
+        super().__init__(self.told())
+
+    def told(self, places: Mapping[str, str] = NOWHERE) -> str:
+        """The message, which names phones by where they were given, where ``places`` knows that."""
+        return (
+            f"{len(self.invalid):,} of {self._of:,} phones can't be sent to, and nothing was: "
+            f"{named(self.invalid, places)}. Correct them, or leave them out with --skip-invalid"
         )
-        self.invalid = tuple(invalid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,23 @@ def without_blocked(plan: Plan, verdict: Verdict) -> Plan:
     )
 
 
+def named(invalid: Sequence[Invalid], places: Mapping[str, str] = NOWHERE) -> str:
+    """The first few of them, masked, each with what is wrong, and where it was given."""
+    told = [
+        f"{places[each.written]}: {shown(each.written)} {each.problem}"
+        if each.written in places
+        else f"{shown(each.written)} {each.problem}"
+        for each in invalid[:_NAMED]
+    ]
+    more = f" and {len(invalid) - _NAMED:,} more" if len(invalid) > _NAMED else ""
+    return ", ".join(told) + more
+
+
 def reason_of(blocked: Blocked) -> str:
     """Why the guard blocks somebody, in words."""
     return f"opted out since {blocked.since:%Y-%m-%d %H:%M} UTC ({blocked.source})"
 
 
-def _shown(written: str) -> str:
+def shown(written: str) -> str:
+    """What was given for a phone, masked, and in few characters."""
     return mask("".join(char for char in written if char.isalnum() or char == "+")[:20])

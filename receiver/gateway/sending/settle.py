@@ -9,6 +9,7 @@ from receiver.store.sends import State
 from receiver.store.store import Store
 from receiver.vocabulary import phone_identity
 
+from .request import shown
 from .retrying import written
 from .rules import Clock, Inadmissible, now
 
@@ -70,5 +71,5 @@ def _require(store: Store, send_id: UUID) -> None:
 def _identity(phone: str, region: str) -> str:
     identity = phone_identity(phone, region)
     if identity is None:
-        raise Inadmissible("one of the phones is no phone number: write it like 13912345678 or +8613912345678")
+        raise Inadmissible(f"{shown(phone)} is no phone number: write it like 13912345678 or +8613912345678")
     return identity

@@ -165,6 +165,7 @@ def test_the_same_id_again_is_the_same_send_though_its_time_is_past(store: Store
     first = sending.enqueue(request, "li.na", send_id=send_id)
     clock.pass_(hours=1)
     assert sending.enqueue(request, "li.na", send_id=send_id) == first
+    assert sending.plan(request, send_id=send_id) == first.plan
     with pytest.raises(Inadmissible, match="past"):
         sending.enqueue(request, "li.na")
     assert len(rows(store, tables.sends)) == 1
