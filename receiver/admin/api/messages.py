@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from pydantic import BaseModel, Field
 
 from receiver.access import Action, Scope
@@ -88,14 +88,23 @@ def list_messages(query: MessagesQuery) -> Response:
     return jsonify(paged(found, at, query.limit, key=lambda row: row["id"], shown=shown))
 
 
-@routes.get("/messages/<uuid:id>", scope=Scope.MESSAGES_READ, answers={200: Message}, problems=(404,))
+@routes.get("/messages/<uuid:id>", scope=Scope.MESSAGES_READ, answers={200: Message, 304: None}, problems=(404,))
 def get_message(path: MessagePath) -> Response:
-    """Look at one reply"""
+    """Look at one reply
+
+    Its `ETag` changes when the message does: with `If-None-Match` the answer is 304 while it has not.
+    """
     with parts().store.reading() as transaction:
         found = messages.get(transaction, path.id)
     if found is None:
         raise Rejected(NOT_FOUND, "no message has this id")
-    return jsonify(shown({name: found[name] for name in messages.FIELDS}))
+    act(Action.MESSAGES_READ).reveal(parts().store)
+    response = jsonify(shown({name: found[name] for name in messages.FIELDS}))
+    response.set_etag(str(found["position"]))
+    # Kept by whoever asked, and asked about each time: what it shows is private, and may be erased.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
 
 
 def shown(row: Any) -> dict[str, Any]:
