@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from flask import Response, jsonify, render_template
+from flask import Response, jsonify, render_template, request
 from flask_openapi3 import OpenAPI
+from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
+from receiver.access.scopes import MEANINGS
+
 from .problems import KINDS, TYPES_AT
+from .reference import pretty, subjects
 from .routes import PREFIX, Declared, public
-from .schemas import complete
+from .schemas import complete, example_of
 
 DESCRIPTION = """Query, export and watch the replies that came in; ask and change the opt-out register; send guarded.
 
@@ -32,24 +36,27 @@ def describe(app: OpenAPI, declared: Iterable[Declared]) -> None:
         return jsonify(document())
 
     def api_docs() -> str:
-        return render_template("api/docs.html", document=document(), operations=_operations(document()), kinds=KINDS)
+        return render_template(
+            "api/docs.html",
+            info=document()["info"],
+            subjects=subjects(document(), request.host_url.rstrip("/")),
+            scopes=MEANINGS,
+            kinds=KINDS,
+        )
 
     def api_problem(name: str) -> str:
         kind = next((each for each in KINDS if each.name == name), None)
         if kind is None:
             raise NotFound
-        return render_template("api/problem.html", kind=kind)
+        return render_template("api/problem.html", kind=kind, example=pretty(example_of(kind)))
 
+    app.jinja_env.filters["prose"] = prose
     app.add_url_rule(f"{PREFIX}/openapi.json", view_func=openapi_document)
     app.add_url_rule("/api/docs", view_func=api_docs)
     app.add_url_rule(f"{TYPES_AT}<name>", view_func=api_problem)
 
 
-def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The operations by tag, each with its method and path."""
-    by_tag: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document.get("tags", [])}
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            for tag in operation["tags"]:
-                by_tag[tag].append({**operation, "method": method.upper(), "path": path})
-    return by_tag
+def prose(text: str) -> Markup:
+    """Text with `code` in it, as HTML."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))

@@ -51,6 +51,24 @@ class _Column:
 _COLUMNS = [_Column(name) for name in messages.FIELDS]
 
 
+def _shown(form: str) -> str:
+    """How a file of one message begins, without the byte order mark."""
+    row = {
+        "id": "0197b7a2-7b7a-7b7a-8b7a-7b7a7b7a7b7a",
+        "received_at": "2026-06-03T09:00:00.000000Z",
+        "origin": "push",
+        "kind": "reply",
+        "src": "+8613900000001",
+        "src_wire": "13900000001",
+        "dst": "10690001",
+        "text": "你好",
+        "charset": "gb18030",
+        "charset_certain": True,
+    }
+    whole = {column.name: row.get(column.name) for column in _COLUMNS}
+    return b"".join(FORMATS[form]([whole], _COLUMNS)).decode("utf-8-sig")
+
+
 @routes.get(
     "/messages/export",
     scope=Scope.MESSAGES_READ,
@@ -65,8 +83,8 @@ _COLUMNS = [_Column(name) for name in messages.FIELDS]
                 }
             },
             "content": {
-                "application/x-ndjson": {"schema": {"type": "string"}},
-                "text/csv": {"schema": {"type": "string"}},
+                "application/x-ndjson": {"schema": {"type": "string"}, "example": _shown("jsonl")},
+                "text/csv": {"schema": {"type": "string"}, "example": _shown("csv")},
                 _MEDIA["xlsx"]: {"schema": {"type": "string", "contentMediaType": _MEDIA["xlsx"]}},
             },
         }

@@ -115,9 +115,10 @@ class PhonePath(BaseModel):
     phone: PathPhone
 
 
-# No examples: the framework takes no list of them for what stands in a query.
-_REASON = Field(min_length=1, max_length=LONGEST_REASON, description="Why: the ledger keeps it")
-_ACTOR = Field(None, min_length=1, max_length=50, description="The person behind it, kept beside the key")
+_REASON = Field(min_length=1, max_length=LONGEST_REASON, description="Why: the ledger keeps it", examples=["by phone"])
+_ACTOR = Field(
+    None, min_length=1, max_length=50, description="The person behind it, kept beside the key", examples=["li"]
+)
 
 
 class Wish(BaseModel):

@@ -51,7 +51,9 @@ def reading(view: View) -> View:
             return of_validation(wrong)
         return view(**{part: said[part] for part in models})
 
-    read.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the framework's word for "leave it to us"
+    # To the framework it is a view that takes nothing: it reads nothing, and describes nothing (schemas does).
+    read.__annotations__ = {}
+    read.__delay_validate_request__ = True  # type: ignore[attr-defined]
     return read
 
 

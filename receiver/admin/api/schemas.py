@@ -129,7 +129,7 @@ def problem(kinds: Sequence[Kind]) -> dict[str, Any]:
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": f"{_AT}{Problem.__name__}"},
-                "examples": {kind.name: {"summary": kind.title, "value": _example_of(kind)} for kind in kinds},
+                "examples": {kind.name: {"summary": kind.title, "value": example_of(kind)} for kind in kinds},
             }
         },
     }
@@ -143,7 +143,8 @@ def _by_status(problems: Iterable[int | Kind]) -> dict[int, list[Kind]]:
     return {status: [kind for kind in ordered if kind.status == status] for status in {kind.status for kind in kinds}}
 
 
-def _example_of(kind: Kind) -> dict[str, Any]:
+def example_of(kind: Kind) -> dict[str, Any]:
+    """How a problem of this kind may look."""
     errors = [("since", "the time names no zone")] if kind.name == "invalid" else []
     detail = "; ".join(": ".join(error) for error in errors) or kind.advice
     return document_of(kind, detail, errors, "5f0c9a1b2e3d4c5b")
@@ -182,7 +183,7 @@ def _parameters(route: Declared, place: str, schemas: Schemas) -> Iterable[dict[
         }
         if description := schema.pop("description", None):
             parameter["description"] = description
-        if place == "path" or "examples" in schema:
+        if parameter["required"] or "examples" in schema:
             parameter["example"] = schemas.example(schema)
         yield parameter
 

@@ -63,7 +63,8 @@ class StreamHeaders(BaseModel):
             "content": {
                 "text/event-stream": {
                     "schema": {"type": "string"},
-                    "example": 'id: 42-0197b7a27b7a7b7a8b7a7b7a7b7a7b7a\nevent: message\ndata: {"id": "…"}\n\n',
+                    "example": "id: 42-0197b7a27b7a7b7a8b7a7b7a7b7a7b7a\nevent: message\n"
+                    'data: {"id": "0197b7a2-7b7a-7b7a-8b7a-7b7a7b7a7b7a", "src": "+8613900000001", "text": "你好"}\n\n',
                 }
             },
         }

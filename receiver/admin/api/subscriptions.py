@@ -25,13 +25,13 @@ routes = Routes("Subscriptions", "Which phone has which service; one that is opt
 
 class SubscriptionsQuery(PageQuery):
     phone: Phone | None = None
-    service: Text | None = Field(None, max_length=64)
+    service: Text | None = Field(None, max_length=64, description="To this service, by its code")
     all: bool = Field(False, description="Those that have ended, too")
 
 
 class SubscriptionPath(BaseModel):
     phone: PathPhone
-    service: Text = Field(max_length=64)
+    service: Text = Field(max_length=64, description="A service's code", examples=["news"])
 
 
 class Since(BaseModel):
@@ -45,7 +45,9 @@ class Since(BaseModel):
 class CancelQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: Text = Field(min_length=1, max_length=LONGEST_REASON, description="Why: the ledger keeps it")
+    reason: Text = Field(
+        min_length=1, max_length=LONGEST_REASON, description="Why: the ledger keeps it", examples=["by phone"]
+    )
 
 
 @routes.get("/subscriptions", scope=Scope.OPTOUTS_READ, answers={200: Page[Subscription]})

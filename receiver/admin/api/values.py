@@ -96,8 +96,11 @@ PathPhone = Annotated[
     StringConstraints(min_length=1, max_length=100),
     AfterValidator(_storable),
     _NoNul,
-    # The framework takes no list of examples for what stands in a path.
-    Field(description="A phone in any written form, escaped", json_schema_extra={"format": "phone"}),
+    Field(
+        description="A phone in any written form, escaped",
+        examples=["13900000001"],
+        json_schema_extra={"format": "phone"},
+    ),
 ]
 """``Phone`` as a part of a path."""
 
