@@ -26,7 +26,6 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
     from receiver.callback.views import Callback
     from receiver.intake import Intake
     from receiver.store.store import Store
-    from receiver.vocabulary import Reading, keyword_set
 
     intake = Intake(
         Store(settings.url),
@@ -38,9 +37,7 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
     token = settings.callback_token
     callback = Callback(
         access=Access(settings.allowed_sources, settings.trusted_proxies, token.get_secret_value() if token else None),
-        reading=Reading(
-            settings.charset, settings.default_region, keyword_set(settings.unsubscribe_keywords), token is not None
-        ),
+        reading=settings.reading,
         intake=intake,
     )
     return CallbackApp(settings.callback_path, callback, others=health_app(intake))

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from receiver.vocabulary import MANDATORY_KEYWORD, Charset
+from receiver.vocabulary import MANDATORY_KEYWORD, Charset, Reading, keyword_set
 
 PREFIX = "RECEIVER_"
 _ENV_FILE = Path(".env")
@@ -213,6 +213,12 @@ class Settings(BaseSettings):
         The first one asks for the balance before.
         """
         return _WORKER_DRAIN + (2 * self.gateway_timeout if self.gateway_name else 0)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How this installation reads what comes."""
+        has_token = self.callback_token is not None
+        return Reading(self.charset, self.default_region, keyword_set(self.unsubscribe_keywords), has_token)
 
     @cached_property
     def url(self) -> str:

@@ -13,7 +13,6 @@ from receiver.gateway.settings import gateway_of
 from receiver.intake import Intake
 from receiver.store import search, send_batches
 from receiver.store.store import Store
-from receiver.vocabulary import Reading, keyword_set
 
 from .lease import Lease
 from .task import Chore, Ran, Task, Wait
@@ -56,9 +55,7 @@ class Parts:
 
     def drain(self) -> Drain:
         """What empties this machine's spool."""
-        chosen = self.settings
-        reading = Reading(chosen.charset, chosen.default_region, keyword_set(chosen.unsubscribe_keywords))
-        return Drain(self.spool(), self.intake, self.store, reading)
+        return Drain(self.spool(), self.intake, self.store, self.settings.reading)
 
     def poller(self) -> Poller:
         """What pulls the replies of the account. Raises ConfigurationError where there is none."""

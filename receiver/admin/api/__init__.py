@@ -2,10 +2,10 @@
 
 from flask_openapi3 import OpenAPI
 
-from . import audit, documents, exports, failures, gate, keys, messages, optouts, stream, subscriptions
+from . import audit, documents, exports, failures, gate, keys, messages, optouts, redecoding, stream, subscriptions
 
 # Each subject has a module; its routes name the scope that they need.
-SUBJECTS = (exports, messages, optouts, stream, subscriptions, keys, audit)
+SUBJECTS = (exports, messages, redecoding, optouts, stream, subscriptions, keys, audit)
 
 
 def add_api(app: OpenAPI) -> None:
