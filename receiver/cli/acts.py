@@ -49,14 +49,23 @@ def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def sender_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--actor``, by default the person who is logged in to this machine."""
+    return _by_default_who_is_logged_in("Who does this: it is kept with the send.")(command)
+
+
+def doer_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--actor``, by default the person who is logged in to this machine, for the audit."""
+    return _by_default_who_is_logged_in("Who does this: the audit keeps it.")(command)
+
+
+def _by_default_who_is_logged_in(help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
         "--actor",
         type=_Actor(LONGEST_ACTOR),
         required=True,
         default=_who_is_logged_in,
         show_default="who is logged in",
-        help="Who does this: it is kept with the send.",
-    )(command)
+        help=help_,
+    )
 
 
 def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:

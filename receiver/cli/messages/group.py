@@ -1,9 +1,7 @@
 """``receiver messages``: the replies that came in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,17 +9,30 @@ from uuid import UUID
 import click
 
 from receiver.access import Action
-from receiver.config import Settings
+from receiver.cli import export
+from receiver.cli.acts import own_act
+from receiver.cli.database import opened, settings
+from receiver.cli.options import after_option, limit_option, reveal_option
+from receiver.cli.output import (
+    Column,
+    Format,
+    Row,
+    details,
+    escaped,
+    format_option,
+    hint,
+    masked,
+    render,
+    terminal_safe,
+)
 from receiver.export import FORMATS
-from receiver.store import messages
-from receiver.vocabulary import Charset, Kind, Origin, phone_identity
+from receiver.store import messages, readings
+from receiver.vocabulary import Charset, Kind
+from receiver.vocabulary.ledger import timestamp
 from receiver.vocabulary.wire import read_text, unescape, visible
 
-from . import export
-from .acts import own_act
-from .database import opened, settings
-from .options import after_option, limit_option, period_options, reveal_option
-from .output import Column, Format, Row, details, escaped, format_option, hint, masked, render
+from .filters import Asked, message_filters
+from .redecode import redecode
 
 
 def _notes_style(notes: str) -> str:
@@ -37,12 +48,16 @@ _TABLE = (
     Column("id", "id", style=lambda _: "dim", fixed=True, beneath=""),
 )
 _FIELDS = tuple(map(Column, messages.FIELDS))
-_DETAILS = (*_FIELDS, *map(Column, ("peer", "raw", "raw_hex", "charset_decision", "as_utf_8", "as_gb18030")))
+_DETAILS = (
+    *_FIELDS,
+    *map(Column, ("peer", "raw", "raw_hex", "charset_decision", "as_utf_8", "as_gb18030")),
+    Column("earlier_readings", show=lambda readings: "\n".join(map(_told, readings))),
+)
 
 
 @click.group("messages")
 def command() -> None:
-    """The replies that came in: list them, look into one, export them.
+    """The replies that came in: list them, look into one, export them, read them again in another charset.
 
     \b
     Examples:
@@ -50,45 +65,16 @@ def command() -> None:
       receiver messages list --kind unsubscribe --reveal
       receiver messages show 01973a5e-7d1c-7b3a-9c11-2f0c8f9a4d21
       receiver messages export --format xlsx -o june.xlsx --since 2025-06-01 --until 2025-07-01
+      receiver messages redecode --charset gb18030 --since 2025-06-01 --dry-run
     """
 
 
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--duplicates/--no-duplicates", default=None, help="Only suspected duplicates, or none of them."),
-        click.option("--origin", type=click.Choice([str(each) for each in Origin]), help="How they reached us."),
-        click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Replies, or unsubscribes."),
-        click.option("--text", help="With this in the text, letter case and width aside."),
-        click.option("--dst", help="To this service number, whole."),
-        click.option("--src", metavar="PHONE", help="From this phone, written in any way (or sender, as it came)."),
-    ):
-        command = option(command)
-    return period_options(command)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The filter options as they were given."""
-
-    src: str | None
-    dst: str | None
-    text: str | None
-    kind: str | None
-    origin: str | None
-    since: datetime | None
-    until: datetime | None
-    duplicates: bool | None
-
-    def filter(self, chosen: Settings) -> messages.Filter:
-        src = self.src and (phone_identity(self.src, chosen.default_region) or self.src.strip())
-        kind, origin = self.kind and Kind(self.kind), self.origin and Origin(self.origin)
-        return messages.Filter(
-            src, self.dst, self.text, kind or None, origin or None, self.since, self.until, self.duplicates
-        )
+for _command in (redecode,):
+    command.add_command(_command)
 
 
 @command.command("list")
-@_filters
+@message_filters
 @limit_option
 @after_option
 @reveal_option
@@ -108,7 +94,7 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
     chosen = settings()
     with opened(chosen) as store:
         with store.reading() as connection:
-            found = messages.page(connection, _Asked(**filters).filter(chosen), older_than=after, limit=limit + 1)
+            found = messages.page(connection, Asked(**filters).filter(chosen), older_than=after, limit=limit + 1)
         if reveal:
             own_act(Action.MESSAGES_READ).reveal(store)
     shown = found[:limit]
@@ -126,15 +112,20 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
 @reveal_option
 @format_option
 def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:
-    """Show one reply: every field, its bytes as they came, and how its charset was decided."""
+    """Show one reply: every field, its bytes as they came, how its charset was decided, and how it was read before."""
     with opened(settings()) as store:
         with store.reading() as connection:
             found = messages.get(connection, message_id)
+            earlier = readings.of_message(connection, message_id)
         if reveal:
             own_act(Action.MESSAGES_READ).reveal(store)
     if found is None:
         raise click.ClickException(f'no message has the id {message_id}: see "receiver messages list"')
-    row = {**found, **_read_again(found["raw"], Charset(found["charset"]), found["charset_certain"])}
+    row = {
+        **found,
+        **_read_again(found["raw"], Charset(found["charset"]), found["charset_certain"]),
+        "earlier_readings": [{**_picked(each), "at": timestamp(each["at"])} for each in earlier],
+    }
     details(row if reveal else masked(row, "src", "src_wire"), _DETAILS, chosen_format)
 
 
@@ -142,7 +133,7 @@ def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:
 @click.option("--format", "kind_of_file", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; standard output without it.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@_filters
+@message_filters
 def export_(kind_of_file: str, output: Path | None, force: bool, **filters: Any) -> None:
     """Export replies whole, newest first: the API's field names, times in UTC, and phones never masked.
 
@@ -161,7 +152,7 @@ def export_(kind_of_file: str, output: Path | None, force: bool, **filters: Any)
     if kind_of_file == "xlsx" and output is None:
         raise click.UsageError("xlsx is for a file: say which with -o FILE")
     chosen = settings()
-    wanted = _Asked(**filters).filter(chosen)
+    wanted = Asked(**filters).filter(chosen)
     with opened(chosen) as store:
         own_act(Action.MESSAGES_EXPORTED, format=kind_of_file).record(store)
         with store.reading() as connection, closing(messages.stream(connection, wanted)) as rows:
@@ -175,6 +166,18 @@ def _notes(row: Row) -> str:
         "charset in doubt": not row["charset_certain"],
     }
     return ", ".join(note for note, applies in notes.items() if applies)
+
+
+def _picked(reading: Row) -> dict[str, Any]:
+    return {name: reading[name] for name in readings.FIELDS}
+
+
+def _told(reading: Row) -> str:
+    doubt = "" if reading["charset_certain"] else " in doubt"
+    said = terminal_safe(reading["text"])
+    return (
+        f"until {reading['at']}, changed by {reading['actor']}: {reading['kind']}, {reading['charset']}{doubt}: {said}"
+    )
 
 
 def _read_again(raw: bytes, charset: Charset, certain: bool) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+"""``receiver messages``: the replies that came in."""
+
+from .group import command
+
+__all__ = ["command"]
