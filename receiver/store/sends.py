@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, 
 
 from receiver.vocabulary import earliest_id
 
+from .paging import newest_first
 from .tables import send_batches, send_recipients, sends
 
 # What a transaction is to those who pass it on and speak no SQL.
@@ -70,12 +71,17 @@ def states(connection: Connection, send_id: UUID) -> dict[str, tuple[int | None,
     return {row.phone: (row.batch, row.detail) for row in found}
 
 
-def page(connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int) -> Sequence[RowMapping]:
-    """The newest ``limit`` sends, or the newest of those older than ``after``."""
-    statement = select(sends).where(*_conditions(chosen)).order_by(sends.c.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(sends.c.id < after)
-    return connection.execute(statement).mappings().all()
+def page(
+    connection: Connection,
+    chosen: Filter,
+    *,
+    after: UUID | None = None,
+    newer_than: UUID | None = None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """At most ``limit`` sends, newest first: the newest, those behind ``after``, or right before ``newer_than``."""
+    statement = select(sends).where(*_conditions(chosen))
+    return newest_first(connection, statement, sends.c.id, older_than=after, newer_than=newer_than, limit=limit)
 
 
 # A recipient's state as people see it: whose batch is being sent is not waiting any more.

@@ -425,3 +425,14 @@ search_state = Table(
     Column("message_id", Uuid, nullable=False),
     CheckConstraint("id = 1", name="single"),
 )
+
+# Which request an idempotency key of the API belongs to, and which send that became.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_id", Uuid, primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("send_id", Uuid, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+)

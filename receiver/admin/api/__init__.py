@@ -2,14 +2,30 @@
 
 from flask_openapi3 import OpenAPI
 
-from . import audit, documents, exports, failures, gate, keys, messages, optouts, redecoding, stream, subscriptions
+from . import (
+    audit,
+    documents,
+    exports,
+    failures,
+    gate,
+    keys,
+    messages,
+    optouts,
+    redecoding,
+    sends,
+    sms,
+    stream,
+    subscriptions,
+)
+from .routes import CONVERTERS
 
 # Each subject has a module; its routes name the scope that they need.
-SUBJECTS = (exports, messages, redecoding, optouts, stream, subscriptions, keys, audit)
+SUBJECTS = (exports, messages, redecoding, optouts, stream, subscriptions, sms, sends, keys, audit)
 
 
 def add_api(app: OpenAPI) -> None:
     """Give ``app`` the API, its description and its documentation."""
+    app.url_map.converters.update(CONVERTERS)
     gate.guard(app)
     failures.handle(app)
     for subject in SUBJECTS:
