@@ -93,6 +93,11 @@ def build(url: str, count: int, tell: Callable[[str], None]) -> None:
                 break
             if done % 1_000_000 == 0:
                 tell(f"{done:,} indexed in {time.monotonic() - began:.0f} s")
+        # What a worker does when it is idle.
+        merging = True
+        while merging:
+            with store.writing() as connection:
+                merging = search.tidy(connection)
     settle(url)
     tell(f"indexed in {time.monotonic() - began:.0f} s")
 

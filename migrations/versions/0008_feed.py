@@ -58,6 +58,8 @@ def upgrade() -> None:
                 "fts5(terms, content = '', detail = none, columnsize = 0, tokenize = 'ascii')"
             )
         )
+        # Two parts of a size may be merged, when there is time for it (store.search.tidy).
+        op.execute(sa.text("INSERT INTO message_search (message_search, rank) VALUES ('usermerge', 2)"))
     else:
         op.create_table(
             "message_search",

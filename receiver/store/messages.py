@@ -136,6 +136,7 @@ def _by_terms(connection: Connection, chosen: Filter, span: _Range, at_once: int
     """By the index of terms: only rows that have all of them are looked at."""
     terms = search.terms_for(
         needle=None if chosen.text is None else folded(chosen.text),
+        src=chosen.src,
         dst=chosen.dst,
         kind=chosen.kind,
         origin=chosen.origin,

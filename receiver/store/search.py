@@ -27,6 +27,8 @@ from .tables import messages, metadata, search_buckets, search_state
 
 # Messages of a bucket. A word in each third of them is a few thousand to sort; a rare one is looked up in so many.
 BUCKET = 20_000
+# Buckets that SQLite is asked about in one expression, whose depth is limited.
+_MOST_AT_ONCE_SQLITE = 64
 _MASK = 0x7FFFFFFF
 _LAST = UUID(int=(1 << 128) - 1)
 
@@ -41,7 +43,7 @@ message_search = Table(
 )
 
 # Of a message, what its terms are made of.
-INDEXED = [messages.c[name] for name in ("id", "text", "dst", "kind", "origin", "service", "duplicate_of")]
+INDEXED = [messages.c[name] for name in ("id", "text", "src", "dst", "kind", "origin", "service", "duplicate_of")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Bucket:
 
 def terms_of(row: Any) -> list[int]:
     """The terms of a message. What nearly every message has is none: it would part nothing from anything."""
-    named = {f"dst:{row['dst']}"}
+    named = {f"dst:{row['dst']}", f"src:{row['src']}"}
     if row["kind"] == Kind.UNSUBSCRIBE:
         named.add("unsubscribe")
     if row["origin"] != "push":
@@ -73,10 +75,19 @@ def terms_of(row: Any) -> list[int]:
 
 
 def terms_for(
-    *, needle: str | None, dst: str | None, kind: str | None, origin: str | None, service: str | None, duplicates: bool
+    *,
+    needle: str | None,
+    src: str | None,
+    dst: str | None,
+    kind: str | None,
+    origin: str | None,
+    service: str | None,
+    duplicates: bool,
 ) -> list[int]:
     """The terms that a message must have which meets all of these conditions; none where no term tells."""
     named = set() if needle is None else needed_grams(needle)
+    if src is not None:
+        named.add(f"src:{src}")
     if dst is not None:
         named.add(f"dst:{dst}")
     if kind == Kind.UNSUBSCRIBE:
@@ -112,6 +123,17 @@ def index(connection: Connection, *, limit: int) -> int:
     last = feed.place_of(found[-1])
     connection.execute(update(search_state).values(position=last.position, message_id=last.message_id))
     return len(found)
+
+
+def tidy(connection: Connection) -> bool:
+    """Merge a little of SQLite's index, in which every question looks at each part; whether there is more to merge."""
+    if connection.dialect.name == "postgresql":
+        return False
+    count = "SELECT total_changes()"
+    before = connection.exec_driver_sql(count).scalar_one()
+    connection.exec_driver_sql("INSERT INTO message_search (message_search, rank) VALUES ('merge', 64)")
+    # The statement itself counts as one.
+    return bool(connection.exec_driver_sql(count).scalar_one() - before > 1)
 
 
 def add(connection: Connection, rows: Sequence[Any]) -> None:
@@ -165,25 +187,39 @@ def ids(
     """
     reached = [bucket for bucket in buckets(connection) if bucket.low < high and bucket.high > low]
     ordered = reached[::-1] if newest_first else reached
-    if connection.dialect.name == "sqlite":
-        for bucket in ordered:
-            yield from _ids_of_sqlite(connection, terms, bucket, low, high, newest_first, limit)
-    else:
-        # The newest alone first: where a term is frequent, that is all it takes.
-        for some in (ordered[:1], ordered[1:]):
-            if some:
-                yield from _ids_of_postgresql(connection, terms, some, low, high, newest_first, limit)
+    # The first alone: where a term is frequent, that is all it takes. Then ever more at once: where it is rare, nearly
+    # all have to be asked.
+    ask, most = (
+        (_ids_of_sqlite, _MOST_AT_ONCE_SQLITE)
+        if connection.dialect.name == "sqlite"
+        else (_ids_of_postgresql, len(ordered))
+    )
+    size, place = 1, 0
+    while place < len(ordered):
+        yield from ask(connection, terms, ordered[place : place + size], low, high, newest_first, limit)
+        place, size = place + size, min(size * 8, max(1, most))
 
 
 def _ids_of_sqlite(
-    connection: Connection, terms: Sequence[int], bucket: Bucket, low: UUID, high: UUID, newest_first: bool, limit: int
+    connection: Connection,
+    terms: Sequence[int],
+    some: Sequence[Bucket],
+    low: UUID,
+    high: UUID,
+    newest_first: bool,
+    limit: int,
 ) -> Iterator[UUID]:
     order = "DESC" if newest_first else "ASC"
-    wanted = " AND ".join(_token(term, bucket) for term in terms)
+    wanted = " OR ".join(f"({' AND '.join(_token(term, bucket) for term in terms)})" for bucket in some)
     found = connection.exec_driver_sql(
         "SELECT messages.id FROM message_search JOIN messages ON messages.position = message_search.rowid "
         f"WHERE message_search MATCH ? AND messages.id >= ? AND messages.id < ? ORDER BY messages.id {order} LIMIT ?",
-        (wanted, max(low, bucket.low).hex, min(high, bucket.high).hex, limit),
+        (
+            wanted,
+            max(low, min(bucket.low for bucket in some)).hex,
+            min(high, max(bucket.high for bucket in some)).hex,
+            limit,
+        ),
     )
     for row in found.all():
         yield UUID(row[0])

@@ -314,3 +314,20 @@ def test_a_walk_skips_and_repeats_no_row_that_was_there_while_others_come_and_go
     assert len(set(walked_)) == len(walked_)
     assert walked_ == sorted(walked_, reverse=older)
     assert set(there) - gone <= set(walked_)
+
+
+def test_sqlite_s_index_is_merged_in_small_steps_to_an_end_and_finds_the_same(store: Store) -> None:
+    dice = random.Random(2)
+    for _ in range(12):
+        store.record(made(dice, 20), [], WINDOW)
+        index_all(store)
+    chosen = Filter(text="医")
+    before = walked(store, chosen, 50)
+    steps = 0
+    while True:
+        with store.writing() as connection:
+            if not search.tidy(connection):
+                break
+        steps += 1
+        assert steps < 500
+    assert walked(store, chosen, 50) == before == expected(stored(store), chosen)
