@@ -12,7 +12,7 @@ from receiver.access import Action, Scope
 from receiver.optout import guard
 from receiver.optout.guard import GuardUnavailable
 from receiver.optout.proof import NothingKnown, as_json, prove
-from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON, NotOptedOut
+from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON, NotOptedOut, Unexplained
 from receiver.store import optouts
 from receiver.vocabulary.ledger import EventType
 from receiver.vocabulary.register import SUBSCRIBER, SYSTEM, Source
@@ -20,7 +20,7 @@ from receiver.vocabulary.register import SUBSCRIBER, SYSTEM, Source
 from ..parts import parts
 from .gate import act, key
 from .paging import Page, PageQuery, paged, place
-from .problems import NOT_FOUND, UNAVAILABLE, Rejected, invalid
+from .problems import NOT_FOUND, REFUSED, UNAVAILABLE, Rejected, invalid
 from .routes import Routes
 from .values import Moment, PathPhone, Phone, Text, identity
 
@@ -189,7 +189,7 @@ def check_phones(body: Asked) -> Response:
     )
 
 
-@routes.get("/optouts/<phone>", scope=Scope.OPTOUTS_READ, answers={200: Subscriber})
+@routes.get("/optouts/<phone:phone>", scope=Scope.OPTOUTS_READ, answers={200: Subscriber})
 def get_subscriber(path: PhonePath) -> Response:
     """Look at one phone: whether it is opted out, and all that ever happened to that
 
@@ -206,7 +206,7 @@ def get_subscriber(path: PhonePath) -> Response:
     return jsonify(shown.model_dump(mode="json"))
 
 
-@routes.put("/optouts/<phone>", scope=Scope.OPTOUTS_WRITE, answers={200: OptOut, 201: OptOut})
+@routes.put("/optouts/<phone:phone>", scope=Scope.OPTOUTS_WRITE, answers={200: OptOut, 201: OptOut})
 def add_optout(path: PhonePath, body: Wish) -> tuple[Response, int]:
     """Opt a phone out
 
@@ -214,13 +214,16 @@ def add_optout(path: PhonePath, body: Wish) -> tuple[Response, int]:
     where the phone was opted out already: that is an event too, and changes nothing else.
     """
     phone = identity("phone", path.phone)
-    added = parts().register.add(
-        [phone],
-        source=Source.API,
-        reason=body.reason,
-        actor=_actor(body.actor),
-        note=act(Action.OPTOUT_ADDED, phone),
-    )
+    try:
+        added = parts().register.add(
+            [phone],
+            source=Source.API,
+            reason=body.reason,
+            actor=_actor(body.actor),
+            note=act(Action.OPTOUT_ADDED, phone),
+        )
+    except Unexplained as wrong:
+        raise Rejected(REFUSED, str(wrong)) from None
     with parts().store.reading() as transaction:
         row = optouts.suppressed(transaction, [phone]).get(phone)
     if row is None:  # lifted in this moment
@@ -228,7 +231,7 @@ def add_optout(path: PhonePath, body: Wish) -> tuple[Response, int]:
     return jsonify(_optout(row)), 201 if added.new else 200
 
 
-@routes.delete("/optouts/<phone>", scope=Scope.OPTOUTS_WRITE, answers={204: None}, problems=(404,))
+@routes.delete("/optouts/<phone:phone>", scope=Scope.OPTOUTS_WRITE, answers={204: None}, problems=(404,))
 def lift_optout(path: PhonePath, query: LiftQuery) -> tuple[str, int]:
     """Lift an opt-out
 
@@ -244,11 +247,13 @@ def lift_optout(path: PhonePath, query: LiftQuery) -> tuple[str, int]:
         )
     except NotOptedOut as nothing:
         raise Rejected(NOT_FOUND, str(nothing)) from None
+    except Unexplained as wrong:
+        raise Rejected(REFUSED, str(wrong)) from None
     return "", 204
 
 
 @routes.get(
-    "/optouts/<phone>/proof",
+    "/optouts/<phone:phone>/proof",
     scope=Scope.OPTOUTS_READ,
     answers={
         200: {

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
+from werkzeug.routing import BaseConverter
 
 from receiver.access import Scope
 
@@ -18,6 +19,16 @@ _SCOPE, _BODY, _PUBLIC = "required_scope", "takes_body", "is_public"
 
 # What any route may answer, what those with a body, and what others say of themselves.
 _ALWAYS, _WITH_BODY = (400, 401, 403, 422, 429, 500, 503), (413, 415)
+
+
+class PhoneConverter(BaseConverter):
+    """A phone in a path: any part of it, but not the names of what can be done with phones."""
+
+    regex = "(?!check$)[^/]+"
+
+
+CONVERTERS = {"phone": PhoneConverter}
+"""What rules may name besides the framework's own."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # An answer: the model of its JSON; None where it has no body; or for any other body an OpenAPI Response Object.
@@ -116,4 +127,15 @@ def takes_body(view: Any) -> bool:
     return bool(getattr(view, _BODY, False))
 
 
-__all__ = ["PREFIX", "SECURITY", "Answer", "Declared", "Routes", "is_public", "public", "scope_of", "takes_body"]
+__all__ = [
+    "CONVERTERS",
+    "PREFIX",
+    "SECURITY",
+    "Answer",
+    "Declared",
+    "Routes",
+    "is_public",
+    "public",
+    "scope_of",
+    "takes_body",
+]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,8 @@ _EVERY, _ALIVE_EVERY, _KEY_EVERY = 1.0, 15.0, 5.0
 # Seconds after which a client that lost the connection comes again, in milliseconds.
 _RETRY_MS = 2_000
 _AT_ONCE = 200
+# After this nothing comes in any more that was received before ``until``.
+_LATE = timedelta(minutes=1)
 # A stream ends by itself, so that restarts need not wait for it: the client comes again and misses nothing.
 _LONGEST = 3_600.0
 _open: Counter[UUID] = Counter()
@@ -78,7 +81,8 @@ def stream_messages(query: StreamQuery, header: StreamHeaders) -> Response:
     in the order in which it was stored, which is not always that of the ids. Without one it begins now; with `since`
     at the first message of that time. A message that is read anew in another charset comes again.
 
-    Comments keep the connection alive. It is ended after an hour, with a restart, and with its key: come again.
+    Comments keep the connection alive. It is ended after an hour, with a restart, and with its key: come again. With
+    `until` it ends for good a minute after that.
     """
     held, store = parts(), parts().store
     written = header.last_event_id or query.after
@@ -135,6 +139,8 @@ def _events(held: Parts, holder: Key, secret: str, chosen: messages.Filter, plac
                 if not _is_valid(held, secret):
                     return
             if len(rows) < _AT_ONCE:
+                if chosen.until is not None and datetime.now(UTC) >= chosen.until + _LATE:
+                    return
                 time.sleep(_EVERY)
     finally:
         _leave(holder)
