@@ -29,6 +29,10 @@ def register(store: Store) -> Register:
     return Register(store)
 
 
+def lift(register: Register, phone: str, *, reason: str = "asked us to", actor: str = "li.na") -> str:
+    return register.lift(phone, reason=reason, actor=actor)
+
+
 def add(register: Register, *phones: str, **changes: str) -> Added:
     return register.add(phones, **{**WHY, **changes})  # type: ignore[arg-type]
 
@@ -85,7 +89,7 @@ def test_every_change_says_who_and_why(store: Store, register: Register, missing
         with pytest.raises(Unexplained, match=missing):
             add(register, OTHER, **{missing: blank})
         with pytest.raises(Unexplained, match=missing):
-            register.lift(PHONE, **{"reason": "asked us to", "actor": "li.na", missing: blank})
+            lift(register, PHONE, **{missing: blank})
     assert [row.phone for row in rows(store, tables.optouts)] == [PHONE]
     assert len(verified_ledger(store)) == 1
 
@@ -159,7 +163,7 @@ def test_who_and_why_fit_on_a_page(store: Store, register: Register, name: str, 
     with pytest.raises(Unexplained, match=f"{name} is longer than {longest}"):
         add(register, PHONE, **{name: "字" * (longest + 1)})
     with pytest.raises(Unexplained, match=f"{name} is longer than {longest}"):
-        register.lift(PHONE, **{"reason": "asked us to", "actor": "li.na", name: "字" * (longest + 1)})
+        lift(register, PHONE, **{name: "字" * (longest + 1)})
     assert rows(store, tables.ledger) == []
     assert add(register, PHONE, **{name: " " + "字" * longest}).new == {PHONE}
 
