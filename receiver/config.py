@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         30, ge=1, le=300, description="seconds for a call to the gateway in all; a send without an answer is in doubt"
     )
     poll: bool = Field(False, description="pull replies from the gateway with readsms.asp: on or off")
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="days after which what came in and was sent is purged; stops' proofs never are",
+    )
     rate_limit_key: Rate = Field("600/minute", description="API requests of one key, like 600/minute, or off")
     rate_limit_address: Rate = Field("1200/minute", description="API requests of one address, or off")
     rate_limit_failures: Rate = Field(
@@ -149,7 +155,7 @@ class Settings(BaseSettings):
             raise ValueError("write the folder of the gateway's pages, like http://203.81.21.34/send/")
         return value if value.endswith("/") else value + "/"
 
-    @field_validator("gateway_name", "gateway_password", mode="before")
+    @field_validator("gateway_name", "gateway_password", "retention_days", mode="before")
     @classmethod
     def _none_where_empty(cls, value: Any) -> Any:
         return value or None

@@ -31,7 +31,7 @@ class Filled:
     def reply(self, query: bytes, *, at: datetime | None = None, origin: Origin = Origin.PUSH) -> UUID:
         said = parse(query, Reading())
         assert isinstance(said, Delivery)
-        reply = Reply(_id_at(at), at or datetime.now(UTC), origin, "203.81.21.34", said)
+        reply = Reply(id_at(at), at or datetime.now(UTC), origin, "203.81.21.34", said)
         self.store.record([reply], [], WINDOW)
         return reply.id
 
@@ -49,12 +49,12 @@ class Filled:
         else:
             why = parse(query, Reading())
         assert isinstance(why, Undeliverable)
-        kept = Quarantined(_id_at(at), at or datetime.now(UTC), peer, why)
+        kept = Quarantined(id_at(at), at or datetime.now(UTC), peer, why)
         self.store.record([], [kept], WINDOW)
         return kept.id
 
 
-def _id_at(at: datetime | None) -> UUID:
+def id_at(at: datetime | None) -> UUID:
     """An id as it would have been made then."""
     if at is None:
         return new_id()

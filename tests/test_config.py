@@ -30,6 +30,14 @@ def test_the_defaults_are_those_of_an_embedded_installation(tmp_path: Path) -> N
     assert (settings.rate_limit_key, settings.rate_limit_failures) == ("600/minute", "30/minute")
 
 
+def test_nothing_is_purged_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().retention_days is None
+    monkeypatch.setenv("RECEIVER_RETENTION_DAYS", "")
+    assert config.load().retention_days is None
+    monkeypatch.setenv("RECEIVER_RETENTION_DAYS", "90")
+    assert config.load().retention_days == 90
+
+
 def test_a_rate_may_be_written_with_spaces_or_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECEIVER_RATE_LIMIT_KEY", "10 / Second")
     monkeypatch.setenv("RECEIVER_RATE_LIMIT_ADDRESS", "Off")
@@ -46,6 +54,11 @@ def test_a_rate_may_be_written_with_spaces_or_be_off(monkeypatch: pytest.MonkeyP
         ("DEFAULT_REGION", "China", "two-letter"),
         ("DUPLICATE_WINDOW", "-1", "greater than or equal to 0"),
         ("DUPLICATE_WINDOW", "soon", "integer"),
+        ("RETENTION_DAYS", "0", "greater than or equal to 1"),
+        ("RETENTION_DAYS", "-7", "greater than or equal to 1"),
+        ("RETENTION_DAYS", "40000", "less than or equal to 36500"),
+        ("RETENTION_DAYS", "1.5", "integer"),
+        ("RETENTION_DAYS", "for ever", "integer"),
         ("ACK_TIMEOUT", "0", "greater than 0"),
         ("CALLBACK_BIND", "8000", "host:port"),
         ("CALLBACK_BIND", "0.0.0.0:99999", "host:port"),

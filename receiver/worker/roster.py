@@ -14,6 +14,7 @@ from receiver.intake import Intake
 from receiver.store import search, send_batches
 from receiver.store.store import Store
 
+from . import retention
 from .lease import Lease
 from .task import Chore, Ran, Task, Wait
 
@@ -66,12 +67,13 @@ class Parts:
 def task_names(settings: Settings) -> list[str]:
     """The tasks that a worker with these settings runs."""
     names = [SEARCH, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
+    names += [retention.NAME] if settings.retention_days else []
     return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
 
 
 def tasks(parts: Parts) -> list[Task]:
     """Those tasks themselves."""
-    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, SEARCH: _index}
+    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, SEARCH: _index, retention.NAME: _purge}
     return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
 
 
@@ -130,7 +132,7 @@ def _index(parts: Parts) -> Task:
             with store.writing() as connection:
                 indexed = search.index(connection, limit=_INDEXED_AT_ONCE)
             count += indexed
-            if indexed < _INDEXED_AT_ONCE:
+            if indexed < _INDEXED_AT_ONCE and not _tidied(store):
                 break
             if time.monotonic() - renewed > _INDEX_LEASE / 4:
                 lease.renew(_INDEX_LEASE)
@@ -142,6 +144,15 @@ def _index(parts: Parts) -> Task:
             return search.is_behind(connection)
 
     return Task(SEARCH, _INDEX_LEASE, run, look_every=_LOOK_EVERY_SQLITE, has_work=has_work)
+
+
+def _purge(parts: Parts) -> Task:
+    return retention.task(parts.store, parts.settings.retention_days or 0)
+
+
+def _tidied(store: Store) -> bool:
+    with store.writing() as connection:
+        return search.tidy(connection)
 
 
 def _drained(drain: Drain) -> None:
