@@ -82,14 +82,14 @@ def _names(definitions: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tidy(schema: Any, names: Mapping[str, str], *, is_names: bool = False) -> Any:
-    """``schema`` with references by ``names``, without the titles that pydantic makes of fields' names."""
+    """``schema`` with references by ``names``, without the titles that pydantic makes of all names."""
     if isinstance(schema, list):
         return [_tidy(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
     tidied = {}
     for key, value in schema.items():
-        if not is_names and key == "title" and "properties" not in schema and "enum" not in schema:
+        if not is_names and key == "title":
             continue
         if key == "$ref" and not is_names:
             value = _AT + names[value.removeprefix(_AT)]

@@ -63,8 +63,8 @@ class Recipient(BaseModel):
 
 
 class SendsQuery(PageQuery):
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Moment | None = Field(None, description="Asked for at or after this")
+    until: Moment | None = Field(None, description="Asked for before this")
     in_doubt: bool = Field(False, description="Only those with somebody in doubt")
 
 
