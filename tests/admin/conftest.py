@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import RowMapping, select
 
 from receiver.access import Created, Keys, Scope
+from receiver.gateway.simulator.gateway import Account, SimulatedGateway
 from receiver.store.store import Store
 from receiver.store.tables import metadata
 from tests.admin.client import Api
@@ -68,13 +69,24 @@ class Admin:
             return list(transaction.execute(statement).mappings())
 
 
+@pytest.fixture(scope="module")
+def gateway_settings() -> Iterator[Mapping[str, str]]:
+    """Those that lead to the gateway's stand-in."""
+    with SimulatedGateway([Account("demo", "demo123", balance=1_000_000)]) as stand_in:
+        settings = {"URL": stand_in.url, "NAME": "demo", "PASSWORD": "demo123"}
+        yield {f"RECEIVER_GATEWAY_{name}": value for name, value in settings.items()}
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def admin(
-    request: pytest.FixtureRequest, server_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    server_url: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    gateway_settings: Mapping[str, str],
 ) -> Iterator[Admin]:
     """A server for the tests of a module, once on each engine: they keep apart by what they put in."""
     directory = tmp_path_factory.mktemp("admin")
-    with database(request.param, server_url, directory) as url, running(url, directory) as started:
+    with database(request.param, server_url, directory) as url, running(url, directory, gateway_settings) as started:
         yield started
 
 

@@ -237,8 +237,8 @@ def _call(method: str, path: str, operation: Mapping[str, Any], base: str) -> st
     elif media and "application/json" not in media:
         words.append("-OJ")
     lines = [" ".join([*words, shlex.quote(base + path)]), '-H "Authorization: Bearer $KEY"']
-    headers = [each for each in given if each["in"] == "header" and each.get("required")]
-    lines += [f"-H {shlex.quote(each['name'] + ': ' + str(each.get('example', '…')))}" for each in headers]
+    headers = [each for each in given if each["in"] == "header" and "example" in each]
+    lines += [f"-H {shlex.quote(each['name'] + ': ' + str(each['example']))}" for each in headers]
     lines += [f"--data-urlencode {shlex.quote(each['name'] + '=' + str(each['example']))}" for each in query]
     if "requestBody" in operation:
         body = next(iter(operation["requestBody"]["content"].values())).get("example")

@@ -35,7 +35,10 @@ LONGEST_KEY = 200
 class NewSms(BaseModel):
     """A text to send."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "明天停水", "phones": ["139 0000 0001", "+8613900000002"]}]},
+    )
 
     text: Text = Field(min_length=1, max_length=240, examples=["明天停水"])
     phones: list[Phone] = Field(
@@ -63,6 +66,7 @@ class SmsHeaders(BaseModel):
         max_length=LONGEST_KEY,
         pattern=r"^[!-~]+$",
         description="The same one again, within a day and with the same body, is the same send",
+        examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
     )
 
 

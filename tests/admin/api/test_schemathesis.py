@@ -1,6 +1,6 @@
 """Schemathesis against the running API, with all its checks: what the document says is what the server does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -59,10 +59,12 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def caller(server_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+def caller(
+    server_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, gateway_settings: Mapping[str, str]
+) -> Iterator[Caller]:
     """One on PostgreSQL, which takes more for wrong than SQLite does."""
     directory = tmp_path_factory.mktemp("schemathesis")
-    with database("postgresql", server_url, directory) as url, running(url, directory) as admin:
+    with database("postgresql", server_url, directory) as url, running(url, directory, gateway_settings) as admin:
         yield from calling(admin)
 
 
