@@ -117,20 +117,28 @@ def touch(connection: Connection, ids: Iterable[UUID]) -> None:
 def realign(connection: Connection) -> bool:
     """Have positions go on behind those that are there, where this cluster counts from less; whether it did.
 
-    A dump that is read into another cluster keeps its positions, and brings no count of transactions.
+    A dump that is read into another cluster keeps its positions, and brings no count of transactions. Whoever writes
+    before this is passed over by readers of the feed: it is done before replies are received.
     """
-    if connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql" or not _excess(connection):
         return False
-    newest = connection.scalar(select(func.max(messages.c.position))) or 0
-    counted = connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) or 0
-    horizon = connection.scalar(select(func.receiver_horizon())) or 0
-    xmin = connection.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0
-    offset = horizon - xmin
-    if newest <= counted + offset:
-        return False
-    for function in (POSITION_POSTGRESQL, HORIZON_POSTGRESQL):
-        connection.execute(text(function.format(offset=newest - counted + 1)))
-    return True
+    # Who is writing ends first, and who wants to waits: no position is given out by the old count meanwhile.
+    connection.execute(text("LOCK TABLE messages IN SHARE ROW EXCLUSIVE MODE"))
+    excess = _excess(connection)
+    offset = connection.scalar(_OFFSET) or 0
+    for function in (POSITION_POSTGRESQL, HORIZON_POSTGRESQL) if excess else ():
+        connection.execute(text(function.format(offset=offset + excess)))
+    return excess > 0
+
+
+_OFFSET = text("SELECT receiver_horizon() - pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+
+def _excess(connection: Connection) -> int:
+    """By how much the greatest position is too great for the next transaction to come behind it; 0 where it is not."""
+    newest = connection.scalar(select(func.max(messages.c.position)).where(_HAS_PLACE)) or 0
+    next_ = connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) or 0
+    return max(0, newest + 1 - next_ - (connection.scalar(_OFFSET) or 0))
 
 
 def _behind(connection: Connection, place: Place) -> tuple[ColumnElement[bool], ...]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from . import feed
+
 # "receiver" in ASCII: whoever holds this advisory lock migrates.
 _MIGRATION_LOCK = 0x7265636569766572
 # What migrations on a live database may wait for a lock, so that they don't queue everybody behind them.
@@ -31,6 +33,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     with _locked(engine) as connection:
         command.upgrade(_configured(connection), revision)
+        if connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD:
+            feed.realign(connection)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -44,6 +48,9 @@ def downgrade(engine: Engine, revision: str) -> None:
 def ensure_current(engine: Engine) -> bool:
     """Upgrade where needed; whether it was. Fast where it was not."""
     if current(engine) == HEAD:
+        if engine.dialect.name == "postgresql":
+            with engine.begin() as connection:
+                feed.realign(connection)
         return False
     upgrade(engine)
     return True

@@ -1,6 +1,5 @@
 """What a worker does, by the settings: which tasks and chores there are."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,18 +10,14 @@ from receiver.gateway.polling import APART, Drain, Poller, Spool, lease_seconds,
 from receiver.gateway.sending import Dispatcher
 from receiver.gateway.settings import gateway_of
 from receiver.intake import Intake
-from receiver.store import search, send_batches
+from receiver.store import send_batches
 from receiver.store.store import Store
 
-from . import retention
+from . import indexing, retention
 from .lease import Lease
 from .task import Chore, Ran, Task, Wait
 
 SEND = "send"
-SEARCH = "search-index"
-# Messages that are indexed in one transaction: on SQLite replies wait for it, some 10 ms.
-_INDEXED_AT_ONCE = 200
-_INDEX_LEASE = 60.0
 _DRAIN_EVERY = 10.0
 # Seconds between looks for something to send. SQLite is one machine's: it need not be asked more often.
 _LOOK_EVERY, _LOOK_EVERY_SQLITE = 1.0, 2.0
@@ -66,14 +61,14 @@ class Parts:
 
 def task_names(settings: Settings) -> list[str]:
     """The tasks that a worker with these settings runs."""
-    names = [SEARCH, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
+    names = [indexing.NAME, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
     names += [retention.NAME] if settings.retention_days else []
     return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
 
 
 def tasks(parts: Parts) -> list[Task]:
     """Those tasks themselves."""
-    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, SEARCH: _index, retention.NAME: _purge}
+    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, indexing.NAME: _index, retention.NAME: _purge}
     return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
 
 
@@ -123,36 +118,11 @@ def _send(parts: Parts) -> Task:
 
 
 def _index(parts: Parts) -> Task:
-    store = parts.store
-
-    def run(lease: Lease, wait: Wait) -> Ran:
-        count = 0
-        renewed = time.monotonic()
-        while not wait(0):
-            with store.writing() as connection:
-                indexed = search.index(connection, limit=_INDEXED_AT_ONCE)
-            count += indexed
-            if indexed < _INDEXED_AT_ONCE and not _tidied(store):
-                break
-            if time.monotonic() - renewed > _INDEX_LEASE / 4:
-                lease.renew(_INDEX_LEASE)
-                renewed = time.monotonic()
-        return Ran(_AT_LEAST, f"{count:,} messages indexed" if count else "all messages are indexed")
-
-    def has_work() -> bool:
-        with store.reading() as connection:
-            return search.is_behind(connection)
-
-    return Task(SEARCH, _INDEX_LEASE, run, look_every=_LOOK_EVERY_SQLITE, has_work=has_work)
+    return indexing.task(parts.store)
 
 
 def _purge(parts: Parts) -> Task:
     return retention.task(parts.store, parts.settings.retention_days or 0)
-
-
-def _tidied(store: Store) -> bool:
-    with store.writing() as connection:
-        return search.tidy(connection)
 
 
 def _drained(drain: Drain) -> None:
