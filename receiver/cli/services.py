@@ -1,23 +1,20 @@
 """``receiver services``: what people subscribe to, and the numbers that replies to it come in on."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from receiver.access import Action
+from receiver.optout import services as rules
+from receiver.optout.services import CODE, NUMBER, InTheWay, NoSuchService, ServiceError
 from receiver.store import services
 
+from .acts import own_act
 from .database import opened, settings
 from .options import limit_option
 from .output import Column, Format, format_option, hint, render
-
-# It stands in lists and addresses.
-_CODE = re.compile(r"[\w.-]{1,64}")
-# Longer ones are no service numbers; the shortest are 5 digits, and a prefix may be shorter.
-_NUMBER = re.compile(r"[0-9]{1,32}")
 
 _COLUMNS = (
     Column("code", "code", fixed=True),
@@ -54,9 +51,9 @@ class _Matching(click.ParamType[str]):
 
 
 code_argument: Callable[[Any], Any] = click.argument(
-    "code", type=_Matching("code", _CODE, "write 1 to 64 letters, digits, dots, hyphens or underscores")
+    "code", type=_Matching("code", CODE, "write 1 to 64 letters, digits, dots, hyphens or underscores")
 )
-_number = _Matching("number", _NUMBER, "write 1 to 32 digits")
+_number = _Matching("number", NUMBER, "write 1 to 32 digits")
 
 
 @command.command("list")
@@ -67,21 +64,11 @@ def list_(limit: int, after: str | None, chosen_format: Format) -> None:
     """List services by code, with their numbers and how many subscribers each has now."""
     with opened(settings()) as store, store.reading() as connection:
         found = services.page(connection, after=after, limit=limit + 1)
-        shown = found[:limit]
-        numbers = services.numbers(connection, [row["code"] for row in shown])
-    of: dict[tuple[str, bool], list[str]] = defaultdict(list)
-    for row in numbers:
-        of[row["service"], row["is_prefix"]].append(row["number"])
+        shown = rules.with_numbers(connection, found[:limit])
     # In a table and in CSV side by side, as they are written; in JSON a list.
     joined: Callable[[list[str]], Any] = list if chosen_format == "json" else " ".join
-    render(
-        [
-            {**row, "numbers": joined(of[row["code"], False]), "prefixes": joined(of[row["code"], True])}
-            for row in shown
-        ],
-        _COLUMNS,
-        chosen_format,
-    )
+    rows = [{**row, "numbers": joined(row["numbers"]), "prefixes": joined(row["prefixes"])} for row in shown]
+    render(rows, _COLUMNS, chosen_format)
     if len(found) > limit:
         hint(f"There are more. Continue with: --after {shown[-1]['code']}")
 
@@ -102,24 +89,31 @@ def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...
       receiver services add news --name 每日新闻 --number 106900001
       receiver services add offers --name 优惠 --prefix 10690002 --prefix 10690003
     """
-    if not name.strip() or not name.isprintable():
-        raise click.UsageError("--name must be one line of text")
-    with opened(settings()) as store, store.writing() as connection:
-        owners = services.owners(connection, numbers, prefixes)
-        if taken := [row for row in owners if row["service"] != code]:
-            whose = ", ".join(f"{row['number']} belongs to {row['service']}" for row in taken)
-            raise click.ClickException(f"{whose}: nothing was changed. Give that service other numbers before")
-        services.add(connection, code, name.strip(), datetime.now(UTC))
-        if numbers or prefixes:
-            services.set_numbers(connection, code, numbers, prefixes)
+    with opened(settings()) as store:
+        try:
+            rules.change(
+                store,
+                code,
+                name,
+                numbers=numbers,
+                prefixes=prefixes,
+                keeps_numbers=not (numbers or prefixes),
+                note=own_act(Action.SERVICE_CHANGED, code),
+            )
+        except InTheWay as taken:
+            raise click.ClickException(str(taken)) from None
+        except ServiceError as wrong:
+            raise click.UsageError(str(wrong)) from None
 
 
 @command.command("remove")
 @code_argument
 def remove(code: str) -> None:
     """Remove the service CODE, where nobody ever subscribed to it. Replies that are filed under it stay so."""
-    with opened(settings()) as store, store.writing() as connection:
-        if services.was_subscribed(connection, code):
-            raise click.ClickException(f"{code} has or had subscribers, whose history stays: it can't be removed")
-        if not services.remove(connection, code):
-            raise click.ClickException(f'there is no service {code}: see "receiver services list"')
+    with opened(settings()) as store:
+        try:
+            rules.remove(store, code, note=own_act(Action.SERVICE_REMOVED, code))
+        except NoSuchService as unknown:
+            raise click.ClickException(f'{unknown}: see "receiver services list"') from None
+        except InTheWay as subscribed:
+            raise click.ClickException(str(subscribed)) from None

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, upda
 
 from receiver.vocabulary import Reason
 
+from .paging import newest_first
 from .ranges import received
 from .tables import quarantine
 
@@ -30,14 +31,17 @@ class Filter:
 
 
 def page(
-    connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int, with_raw: bool = False
+    connection: Connection,
+    chosen: Filter,
+    *,
+    after: UUID | None = None,
+    newer_than: UUID | None = None,
+    limit: int,
+    with_raw: bool = False,
 ) -> Sequence[RowMapping]:
-    """The newest ``limit`` deliveries, or the newest of those older than ``after``."""
-    shown = [*_SHOWN, quarantine.c.raw] if with_raw else _SHOWN
-    statement = select(*shown).where(*_conditions(chosen)).order_by(quarantine.c.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(quarantine.c.id < after)
-    return connection.execute(statement).mappings().all()
+    """At most ``limit`` deliveries, newest first: those behind ``after``, or right before ``newer_than``."""
+    statement = select(*([*_SHOWN, quarantine.c.raw] if with_raw else _SHOWN)).where(*_conditions(chosen))
+    return newest_first(connection, statement, quarantine.c.id, older_than=after, newer_than=newer_than, limit=limit)
 
 
 def oldest(connection: Connection, chosen: Filter, *, after: UUID | None = None, limit: int) -> Sequence[RowMapping]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, exists, func, insert, or_, select
 
 from .tables import service_numbers, services, subscriptions
 from .upsert import insert_or
@@ -33,15 +34,15 @@ class Filing:
 
 def page(connection: Connection, *, after: str | None = None, limit: int) -> Sequence[RowMapping]:
     """Services by code, each with how many subscribers it has now."""
-    active = (
-        select(func.count())
-        .where(subscriptions.c.service == services.c.code, subscriptions.c.cancelled_at.is_(None))
-        .scalar_subquery()
-    )
-    statement = select(services, active.label("subscribers")).order_by(services.c.code).limit(limit)
+    statement = _counted().order_by(services.c.code).limit(limit)
     if after is not None:
         statement = statement.where(services.c.code > after)
     return connection.execute(statement).mappings().all()
+
+
+def get(connection: Connection, code: str) -> RowMapping | None:
+    """One service, with how many subscribers it has now."""
+    return connection.execute(_counted().where(services.c.code == code)).mappings().one_or_none()
 
 
 def numbers(connection: Connection, codes: Iterable[str]) -> Sequence[RowMapping]:
@@ -87,3 +88,12 @@ def remove(connection: Connection, code: str) -> bool:
     """Remove a service that nobody ever subscribed to; whether there was one. Raises Refused where somebody did."""
     connection.execute(delete(service_numbers).where(service_numbers.c.service == code))
     return connection.execute(delete(services).where(services.c.code == code)).rowcount == 1
+
+
+def _counted() -> Select[Any]:
+    active = (
+        select(func.count())
+        .where(subscriptions.c.service == services.c.code, subscriptions.c.cancelled_at.is_(None))
+        .scalar_subquery()
+    )
+    return select(services, active.label("subscribers"))

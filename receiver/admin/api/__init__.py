@@ -11,8 +11,10 @@ from . import (
     keys,
     messages,
     optouts,
+    quarantine,
     redecoding,
     sends,
+    services,
     sms,
     stream,
     subscriptions,
@@ -20,7 +22,20 @@ from . import (
 from .routes import CONVERTERS
 
 # Each subject has a module; its routes name the scope that they need.
-SUBJECTS = (exports, messages, redecoding, optouts, stream, subscriptions, sms, sends, keys, audit)
+SUBJECTS = (
+    exports,
+    messages,
+    redecoding,
+    optouts,
+    stream,
+    subscriptions,
+    services,
+    sms,
+    sends,
+    quarantine,
+    keys,
+    audit,
+)
 
 
 def add_api(app: OpenAPI) -> None:
