@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 from gunicorn.http.errors import (
+    InvalidRequestLine,
     InvalidResponseHeader,
     InvalidResponseHeaderName,
     LimitRequestHeaders,
@@ -61,6 +62,8 @@ def _detail(unreadable: ParseException) -> str:
     match unreadable:
         case LimitRequestLine():
             return "the address is too long: ask for less at once"
+        case InvalidRequestLine():
+            return "its first line is no HTTP: escape what is not ASCII in the address, as UTF-8"
         case LimitRequestHeaders():
             return "the headers are too many or too long: send fewer"
     return f"this is no HTTP that can be read. {BAD_REQUEST.advice}"

@@ -257,6 +257,12 @@ def test_hostile_request_lines(line: bytes, admin: Admin, token: str) -> None:
         assert answer.status in (404, 405)
 
 
+def test_text_that_was_not_escaped_is_told_so(admin: Admin, token: str) -> None:
+    answer = ask(admin.port, written("GET", "/api/v1/messages?text=你好".encode(), token))
+    check(answer, 400)
+    assert "escape what is not ASCII" in answer.json["detail"]
+
+
 @pytest.mark.parametrize(
     "header",
     [

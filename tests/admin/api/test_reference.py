@@ -5,12 +5,17 @@ import re
 import shlex
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from receiver.access import Scope
+from receiver.admin.api.gate import LARGEST_BODY
+from receiver.admin.api.paging import LARGEST_PAGE
 from receiver.admin.api.problems import KINDS
+from receiver.config import Settings
+from receiver.server import LONGEST_LINE
 from tests.admin.api.every_route import document
 from tests.admin.client import Answer
 from tests.admin.conftest import Admin
@@ -96,6 +101,39 @@ def test_its_calls_work_as_they_stand(name: str, html: str, admin: Admin) -> Non
         assert answer.json["type"] == "/api/problems/not-found"
 
 
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "docs/api.md").read_text()
+CALLS = {
+    f"{name} {number}": call
+    for name in ("docs/api.md", "README.md", "README.zh-CN.md")
+    for number, call in enumerate(re.findall(r"^curl .*(?:\n  .*)*", (ROOT / name).read_text(), re.MULTILINE), 1)
+    if "/api/" in call or "$API" in call
+}
+
+
+def test_there_are_guides_with_calls() -> None:
+    assert len(CALLS) >= 18
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_calls_of_the_guides_work(name: str, admin: Admin) -> None:
+    token, address = admin.key(Scope.ADMIN).token, f"http://127.0.0.1:{admin.port}"
+    call = CALLS[name].replace("$API", f"{address}/api/v1").replace("http://127.0.0.1:8001", address)
+    answer = called(re.sub(r"(?m)\s+#.*$", "", call).replace("$TOKEN", "$KEY"), token)
+    assert answer.status < 300 or answer.json["type"] == "/api/problems/not-found", (call, answer.body)
+
+
+def test_the_guide_says_what_the_limits_are() -> None:
+    for name in ("key", "address", "failures"):
+        amount, _, unit = getattr(Settings(), f"rate_limit_{name}").partition("/")
+        assert f"| {int(amount):,} a {unit} | `RECEIVER_RATE_LIMIT_{name.upper()}` |" in GUIDE
+    assert f"| bytes of a body | {LARGEST_BODY:,} |" in GUIDE
+    assert f"| bytes of an address with its query | {LONGEST_LINE:,} |" in GUIDE
+    assert f"| items of a page | {LARGEST_PAGE:,} |" in GUIDE
+    for scope in Scope:
+        assert f"| `{scope}` |" in GUIDE
+
+
 def called(command: str, key: str) -> Answer:
     """What a shell and curl would do with ``command``, for the options that the reference uses."""
     words = shlex.split(command.replace("\\\n", " ").replace("$KEY", key))
@@ -114,13 +152,16 @@ def called(command: str, key: str) -> Answer:
                 query.append(words.pop(0).partition("=")[::2])
             case "-d":
                 body, method = words.pop(0).encode(), method or "POST"
-            case "-N" | "-OJ":
+            case "-N" | "-OJ" | "--compressed":
                 pass
+            case "-o":
+                words.pop(0)
             case word:
                 assert not word.startswith("-"), word
                 target = word
     address = urlsplit(target)
-    whole = address.path + (f"?{urlencode(query)}" if query else "")
+    asked = "&".join(filter(None, [address.query, urlencode(query)]))
+    whole = address.path + (f"?{asked}" if asked else "")
     connection = http.client.HTTPConnection(address.netloc, timeout=30)
     try:
         connection.request(method or "GET", whole, body, headers)
