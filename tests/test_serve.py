@@ -150,7 +150,7 @@ def test_the_callback_answers_minus_four_until_its_database_is_there(postgres: P
             eventually(lambda: served.push("early") == "-4", served)
             assert served.get(served.callback, "/healthz") == "alive"
             assert served.get(served.callback, "/readyz").startswith("not ready")
-            assert "can't be used" in served.get(served.admin, "/")
+            eventually(lambda: "can't be used" in served.get(served.admin, "/"), served)
 
             postgres.start()
             eventually(lambda: served.push("late") == "0", served)
