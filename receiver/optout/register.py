@@ -54,7 +54,7 @@ class Register:
 
         Raises NotAPhone, Unexplained, StoreError.
         """
-        self._explained(reason, actor)
+        explained(reason, actor)
         identities = sorted({self.identity(phone) for phone in phones})
         now = datetime.now(UTC)
         stops = [optouts.Stop(phone, now, source, actor.strip(), reason.strip()) for phone in identities]
@@ -69,7 +69,7 @@ class Register:
 
         Raises NotOptedOut, Unexplained, StoreError. No SMS leads here.
         """
-        self._explained(reason, actor)
+        explained(reason, actor)
         now = datetime.now(UTC)
         with self._store.writing() as connection:
             for name in self._names(phone):
@@ -108,12 +108,14 @@ class Register:
         came = as_it_came(phone)
         return list(dict.fromkeys([phone_identity(phone, self._region) or came, came]))
 
-    def _explained(self, reason: str, actor: str) -> None:
-        for name, value, longest in (("reason", reason, LONGEST_REASON), ("actor", actor, LONGEST_ACTOR)):
-            if not value.strip():
-                raise Unexplained(f"say the {name}: it is part of the proof")
-            if len(value.strip()) > longest:
-                raise Unexplained(f"the {name} is longer than {longest} characters: shorten it")
+
+def explained(reason: str, actor: str) -> None:
+    """Refuse a change by a person that says not who and why. Raises Unexplained."""
+    for name, value, longest in (("reason", reason, LONGEST_REASON), ("actor", actor, LONGEST_ACTOR)):
+        if not value.strip():
+            raise Unexplained(f"say the {name}: it is part of the proof")
+        if len(value.strip()) > longest:
+            raise Unexplained(f"the {name} is longer than {longest} characters: shorten it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
@@ -50,13 +50,29 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
     return engine
 
 
-def wipe_what_is_freed(connection: Connection) -> None:
-    """Have SQLite overwrite with zeros all that this transaction takes out of the file; PostgreSQL leaves it to VACUUM.
+def empty_log(engine: Engine) -> bool:
+    """Copy SQLite's write-ahead log into the file and cut it off; whether nobody was in the way.
 
-    Without it a freed page keeps what it held, until it is used again.
+    Raises SQLAlchemy's OperationalError.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+    if engine.dialect.name != "sqlite":
+        return True
+    # Not through SQLAlchemy, which would begin a transaction.
+    pooled = engine.raw_connection()
+    try:
+        cursor = pooled.cursor()
+        # Most of it while others write, and then only what is left: that they would have to wait for.
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            (was_busy, *_), *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT * 1000}")
+    except sqlite3.Error as failure:
+        raise exc.OperationalError("emptying the log", None, failure) from failure
+    finally:
+        pooled.close()
+    return not was_busy
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
@@ -64,9 +80,9 @@ def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     _set_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    # What a changed row was is overwritten where that costs no further write to disk: else a copy would stay that no
-    # erasure finds (wipe_what_is_freed).
-    cursor.execute("PRAGMA secure_delete=FAST")
+    # What is deleted or changed is overwritten with zeros: else a copy would stay, which no erasure finds. The receive
+    # path deletes nothing.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 

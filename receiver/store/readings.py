@@ -13,7 +13,6 @@ from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 from receiver.vocabulary import new_id
 
 from . import feed, search
-from .engine import wipe_what_is_freed
 from .paging import newest_first
 from .tables import message_readings, messages
 
@@ -36,7 +35,6 @@ def replace(
     connection: Connection, message: RowMapping, reading: Mapping[Any, Any], *, at: datetime, actor: str
 ) -> None:
     """Give a message, which is locked, another reading (of READ's names); it comes by again and is indexed anew."""
-    wipe_what_is_freed(connection)
     before = {name: message[name] for name in READ}
     connection.execute(
         insert(message_readings), {"id": new_id(), "message_id": message["id"], "at": at, "actor": actor, **before}

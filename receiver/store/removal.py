@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from . import search
-from .engine import wipe_what_is_freed
 from .tables import (
     ledger,
     message_readings,
@@ -28,7 +27,6 @@ is_evidence = exists().where(ledger.c.phone == messages.c.src, ledger.c.message_
 
 def remove_messages(connection: Connection, ids: Collection[UUID], *where: ColumnElement[bool]) -> int:
     """Delete those of these messages that meet ``where``, with their readings and what search has; how many."""
-    wipe_what_is_freed(connection)
     if connection.dialect.name == "postgresql":
         # Before the index's own statements, which take this lock first: it would keep what it had just read.
         connection.execute(select(search_state.c.id).with_for_update())
@@ -48,7 +46,6 @@ def remove_messages(connection: Connection, ids: Collection[UUID], *where: Colum
 
 def remove_recipients(connection: Connection, send_id: UUID, *, limit: int) -> int:
     """Delete ``limit`` recipients of a send; how many. Of a send that has none left the rest is deleted too."""
-    wipe_what_is_freed(connection)
     some = select(send_recipients.c.phone).where(send_recipients.c.send_id == send_id).limit(limit)
     of_send: Any = send_recipients.c.send_id == send_id
     count = connection.execute(delete(send_recipients).where(of_send, send_recipients.c.phone.in_(some))).rowcount

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, func, or_, select
 
-from .engine import wipe_what_is_freed
 from .ranges import at_between, received
 from .removal import is_evidence, remove_messages
 from .sends import State
@@ -43,7 +42,6 @@ def old_quarantined(
 
 def purge_quarantined(connection: Connection, ids: Collection[UUID]) -> int:
     """Delete those of these quarantined deliveries that said no stop; how many."""
-    wipe_what_is_freed(connection)
     gone = delete(quarantine).where(quarantine.c.id.in_(ids), quarantine.c.unsubscribes.is_(None))
     return connection.execute(gone).rowcount
 

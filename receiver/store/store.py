@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exc, make_url, select
 from receiver.vocabulary import Quarantined, Reply
 
 from . import migrate
-from .engine import open_engine
+from .engine import empty_log, open_engine
 from .errors import Conflict, Refused, Unavailable
 from .failure import is_unavailable, is_worth_retrying
 from .record import record
@@ -80,6 +80,15 @@ class Store:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
+
+    def empty_log(self) -> bool:
+        """Have nothing in SQLite's write-ahead log, which keeps copies of what was changed or deleted since.
+
+        False where others use the database at this moment: nobody waits for it. On PostgreSQL there is nothing to do.
+        Raises StoreError.
+        """
+        with translated():
+            return empty_log(self._engine)
 
     def revision(self) -> str | None:
         """The schema's revision; None where it was never migrated. Raises StoreError."""

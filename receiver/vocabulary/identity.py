@@ -66,6 +66,12 @@ def mask_phones(words: str) -> str:
     return _PHONE_IN_WORDS.sub(lambda found: found["other"] or mask(_compact(found[0])), words)
 
 
+def phones_in(words: str, region: str = "CN") -> set[str]:
+    """The E.164 form of every phone that somebody's words hold, however it is written there."""
+    written = (found[0] for found in _PHONE_IN_WORDS.finditer(words) if not found["other"])
+    return {identity for each in written if (identity := phone_identity(each, region))}
+
+
 def _compact(written: str) -> str:
     plain = unicodedata.normalize("NFKC", written)
     return "".join(char for char in plain if char.isdecimal() or char == "+")

@@ -7,6 +7,8 @@ from .charset import Charset, Decoded, decode
 
 # JavaScript's escape() writes a UTF-16 unit so. Where a person typed these letters, the percent sign comes as %25.
 _UTF_16_UNIT = re.compile(rb"%[uU]([0-9A-Fa-f]{4})")
+# Where a parameter ends, in a query or the head of a request.
+_ENDS = re.compile(rb"[&?]")
 # Control characters as their pictures (␀ ␁ … ␡): PostgreSQL can't hold NUL, and people should see the others.
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
 
@@ -24,6 +26,12 @@ def read_text(wire: bytes, charset: Charset = Charset.AUTO) -> Decoded:
 def unescape(wire: bytes) -> bytes:
     """``wire`` with ``+`` and ``%XX`` replaced by the bytes they stand for."""
     return unquote_to_bytes(wire.replace(b"+", b" "))
+
+
+def values_in(wire: bytes, name: bytes) -> list[bytes]:
+    """Every value that the parameter ``name`` (lower case) seems to have in a request or an answer, still escaped."""
+    pairs = (part.partition(b"=") for part in _ENDS.split(wire))
+    return [value for key, equals, value in pairs if equals and unescape(key).strip().lower() == name]
 
 
 def visible(text: str) -> str:

@@ -19,6 +19,7 @@ from .task import Chore, Ran, Task, Wait
 
 SEND = "send"
 _DRAIN_EVERY = 10.0
+_EMPTY_LOG_EVERY = 60.0
 # Seconds between looks for something to send. SQLite is one machine's: it need not be asked more often.
 _LOOK_EVERY, _LOOK_EVERY_SQLITE = 1.0, 2.0
 # Seconds after which a task runs though there is nothing to do, so that people see that it does.
@@ -73,9 +74,15 @@ def tasks(parts: Parts) -> list[Task]:
 
 
 def chores(parts: Parts) -> list[Chore]:
-    """What each worker does for its own machine: a spool is emptied where it is, whoever filled it."""
+    """What each worker does for its own machine: a spool is emptied where it is, whoever filled it.
+
+    And so is SQLite's log, which would keep what was erased or purged for as long as it is not written over.
+    """
     drain = parts.drain()
-    return [Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain))]
+    found = [Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain))]
+    if parts.settings.url.startswith("sqlite"):
+        found.append(Chore("sqlite-log", _EMPTY_LOG_EVERY, lambda: _emptied(parts.store)))
+    return found
 
 
 def _poll(parts: Parts) -> Task:
@@ -123,6 +130,10 @@ def _index(parts: Parts) -> Task:
 
 def _purge(parts: Parts) -> Task:
     return retention.task(parts.store, parts.settings.retention_days or 0)
+
+
+def _emptied(store: Store) -> None:
+    store.empty_log()
 
 
 def _drained(drain: Drain) -> None:

@@ -32,6 +32,32 @@ def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[s
     # However long a call may take, a lease is no longer than what others wait for at most.
     assert all(task.lease <= LONGEST for task in made)
     assert all(settings.gateway_timeout < task.lease for task in made if task.name not in ("search-index", "retention"))
+    assert [chore.name for chore in chores(parts)] == ["poll-spool", "sqlite-log"]
+    parts.intake.close()
+    store.close()
+
+
+def test_a_worker_empties_sqlites_log(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    store = Store(settings.url)
+    store.ensure_current()
+    log = tmp_path / "receiver.db-wal"
+    assert log.stat().st_size > 0
+    parts = Parts.of(settings, store)
+    (chore,) = [chore for chore in chores(parts) if chore.name == "sqlite-log"]
+    with store.writing():
+        chore.run()  # somebody writes: it waits for nobody, and nobody for it
+    assert log.stat().st_size > 0
+    chore.run()
+    assert log.stat().st_size == 0
+    parts.intake.close()
+    store.close()
+
+
+def test_on_postgresql_there_is_no_log_to_empty(postgresql_url: str, tmp_path: Path) -> None:
+    store = Store(postgresql_url)
+    parts = Parts.of(Settings(database_url=postgresql_url, data_dir=tmp_path), store)
     assert [chore.name for chore in chores(parts)] == ["poll-spool"]
+    assert store.empty_log()
     parts.intake.close()
     store.close()

@@ -17,6 +17,7 @@ from . import (
     services,
     sms,
     stream,
+    subscribers,
     subscriptions,
 )
 from .routes import CONVERTERS
@@ -29,6 +30,7 @@ SUBJECTS = (
     optouts,
     stream,
     subscriptions,
+    subscribers,
     services,
     sms,
     sends,

@@ -219,7 +219,7 @@ def add_optout(path: PhonePath, body: Wish) -> tuple[Response, int]:
             [phone],
             source=Source.API,
             reason=body.reason,
-            actor=_actor(body.actor),
+            actor=acting(body.actor),
             note=act(Action.OPTOUT_ADDED, phone),
         )
     except Unexplained as wrong:
@@ -242,7 +242,7 @@ def lift_optout(path: PhonePath, query: LiftQuery) -> tuple[str, int]:
         parts().register.lift(
             path.phone,
             reason=query.reason,
-            actor=_actor(query.actor),
+            actor=acting(query.actor),
             note=act(Action.OPTOUT_LIFTED, path.phone),
         )
     except NotOptedOut as nothing:
@@ -292,7 +292,7 @@ def _rendered(document: dict[str, Any], form: str) -> bytes:
     return render_pdf(document)
 
 
-def _actor(person: str | None) -> str:
+def acting(person: str | None) -> str:
     """Who acts: the person, where one is named, through the key."""
     if person is None:
         return key().actor

@@ -31,6 +31,7 @@ from receiver.vocabulary import Charset, Kind
 from receiver.vocabulary.ledger import timestamp
 from receiver.vocabulary.wire import read_text, unescape, visible
 
+from .erase import erase_
 from .filters import Asked, message_filters
 from .redecode import redecode
 
@@ -57,7 +58,7 @@ _DETAILS = (
 
 @click.group("messages")
 def command() -> None:
-    """The replies that came in: list them, look into one, export them, read them again in another charset.
+    """The replies that came in: list, look into, export, read again in another charset, erase on request.
 
     \b
     Examples:
@@ -66,10 +67,11 @@ def command() -> None:
       receiver messages show 01973a5e-7d1c-7b3a-9c11-2f0c8f9a4d21
       receiver messages export --format xlsx -o june.xlsx --since 2025-06-01 --until 2025-07-01
       receiver messages redecode --charset gb18030 --since 2025-06-01 --dry-run
+      receiver messages erase 13912345678 --reason "asked by letter" --actor "Li Na"
     """
 
 
-for _command in (redecode,):
+for _command in (redecode, erase_):
     command.add_command(_command)
 
 
