@@ -59,11 +59,11 @@ class RefusedSources(BaseModel):
 
 
 class QuarantineQuery(PageQuery):
-    reason: Reason | None = None
-    peer: Text | None = Field(None, max_length=45)
-    replayed: bool | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    reason: Reason | None = Field(None, description="Not accepted for this")
+    peer: Text | None = Field(None, max_length=45, description="From this address")
+    replayed: bool | None = Field(None, description="true: taken in since; false: not yet")
+    since: Moment | None = Field(None, description="Received at or after this")
+    until: Moment | None = Field(None, description="Received before this")
 
 
 class QuarantinePath(BaseModel):

@@ -40,12 +40,14 @@ class Services(BaseModel):
 class ServicesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(50, ge=1, le=500)
+    limit: int = Field(50, ge=1, le=500, description="Services at most")
     after: Text | None = Field(None, max_length=64, description="The last code of the page before")
 
 
 class ServicePath(BaseModel):
-    code: Text = Field(max_length=64)
+    code: Text = Field(
+        max_length=64, description="1 to 64 letters, digits, dots, hyphens or underscores", examples=["news"]
+    )
 
 
 class Described(BaseModel):

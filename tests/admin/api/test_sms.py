@@ -86,11 +86,11 @@ def test_what_can_t_be_sent_is_refused_with_the_way_out(
     assert "--" not in detail
 
 
-def test_without_a_gateway_it_is_said_what_to_set(admin: Admin) -> None:
-    api = admin.api(Scope.SMS_SEND)
+def test_without_a_gateway_it_is_said_what_to_set(fresh_admin: Admin) -> None:
+    api = fresh_admin.api(Scope.SMS_SEND)
     body = {"text": "hello", "phones": ["13900000001"]}
     assert "RECEIVER_GATEWAY_NAME" in api.post("/sms", body).problem(422)["detail"]
-    assert rows(admin.store, tables.sends) == []
+    assert rows(fresh_admin.store, tables.sends) == []
 
 
 def test_the_same_key_is_the_same_send_and_another_body_is_refused(sending: Admin, gateway: SimulatedGateway) -> None:
