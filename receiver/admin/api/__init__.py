@@ -22,13 +22,13 @@ from . import (
 )
 from .routes import CONVERTERS
 
-# Each subject has a module; its routes name the scope that they need.
+# Each subject has a module, whose routes name the scope that they need; in the order of the reference.
 SUBJECTS = (
-    exports,
     messages,
+    exports,
+    stream,
     redecoding,
     optouts,
-    stream,
     subscriptions,
     subscribers,
     services,

@@ -114,7 +114,7 @@ def complete(document: dict[str, Any], declared: Iterable[Declared]) -> dict[str
                 content = {"schema": reference, "example": schemas.example(reference)}
                 operation["requestBody"] = {"required": True, "content": {"application/json": content}}
             operation["responses"] = {
-                **{str(status): _answer(answer, schemas) for status, answer in route.answers.items()},
+                **{str(status): _answer(answer, schemas) for status, answer in sorted(route.answers.items())},
                 **{str(status): problem(kinds) for status, kinds in sorted(_by_status(route.problems).items())},
             }
     document["components"]["schemas"] = _referred_to(document["paths"], schemas.definitions)
