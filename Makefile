@@ -50,8 +50,8 @@ types: .venv/.bench ## check types, strictly
 	@$(BIN)/mypy $(CODE)
 
 .PHONY: bench
-bench: .venv/.bench ## measure the receive path and the register against their budgets (ARGS=--quick)
-	@$(BIN)/python -m bench $(ARGS)
+bench: .venv/.bench ## measure the receive path and the register against their budgets (ARGS=--quick; ARGS="search --help" for the search)
+	@$(BIN)/python -m bench$(if $(filter search,$(firstword $(ARGS))),.search $(wordlist 2,$(words $(ARGS)),$(ARGS)), $(ARGS))
 
 .PHONY: accuracy
 accuracy: .venv/.bench ## measure how often the charset is decided rightly

@@ -41,9 +41,9 @@ _HANZI = (
 def replies(count: int) -> Iterator[Sequence[Any]]:
     """``count`` rows of messages in the order of their ids, the same ones each time."""
     dice = random.Random(SEED)
-    numbers = [f"1069{dice.randrange(10**6):06d}" for _ in range(40)]
+    numbers = _numbers(dice)
     weights = list(accumulate(1 / (place + 1) ** 1.2 for place in range(len(numbers))))
-    words = ["".join(dice.choices(_HANZI, k=2)) for _ in range(30_000)]
+    words = _words(dice)
     zipf = list(accumulate(1 / (place + 10) for place in range(len(words))))
     rare = set(dice.sample(range(count), min(RARE_TIMES, count)))
     step = timedelta(days=365 * YEARS) / count
@@ -65,6 +65,21 @@ def replies(count: int) -> Iterator[Sequence[Any]]:
             "news" if dst == numbers[3] else None,
         )  # fmt: skip
         last_id = message_id
+
+
+def tail_words() -> list[str]:
+    """The words of the tail, the most frequent first: those that ``replies`` writes."""
+    dice = random.Random(SEED)
+    _numbers(dice)  # what is drawn before them
+    return _words(dice)
+
+
+def _numbers(dice: random.Random) -> list[str]:
+    return [f"1069{dice.randrange(10**6):06d}" for _ in range(40)]
+
+
+def _words(dice: random.Random) -> list[str]:
+    return ["".join(dice.choices(_HANZI, k=2)) for _ in range(30_000)]
 
 
 def _text(dice: random.Random, number: int, words: Sequence[str], zipf: Sequence[float]) -> str:
