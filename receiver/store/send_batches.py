@@ -38,6 +38,12 @@ def due(connection: Connection, now: datetime) -> bool:
     return connection.execute(statement).first() is not None
 
 
+def claimable(connection: Connection, now: datetime, send_id: UUID | None = None) -> bool:
+    """Whether ``claim`` would most likely find a batch."""
+    statement = select(send_batches.c.number).where(_due(now, send_id)).limit(1)
+    return connection.execute(statement).first() is not None
+
+
 def lost(connection: Connection, now: datetime) -> bool:
     """Whether there is a batch whose process has died with it."""
     return connection.execute(select(send_batches.c.number).where(_lost(now)).limit(1)).first() is not None

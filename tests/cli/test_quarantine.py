@@ -116,6 +116,15 @@ def test_what_was_pulled_is_read_as_an_answer_again(filled: Filled, run: Run) ->
     assert run("quarantine", "replay", left).rows[0]["detail"].startswith("unreadable-answer: ")
 
 
+@pytest.mark.parametrize("last", [b"src=13912345678", b"time=200505241713&dst=1069&src=13912345678"])
+def test_what_was_pulled_and_may_be_cut_is_no_reply_when_read_again(filled: Filled, run: Run, last: bytes) -> None:
+    kept = filled.kept(b"id=7&err=&dst=1069&msg=0000&" + last, reason=Reason.UNREADABLE, peer=None)
+    ran = run("quarantine", "replay", kept)
+    assert [row["status"] for row in ran.rows] == ["left"]
+    assert "may be cut" in ran.rows[0]["detail"]
+    assert run("optouts", "check", "13912345678").status == 0
+
+
 def test_all_goes_oldest_first_and_flags_duplicates(filled: Filled, run: Run) -> None:
     kept = [str(filled.kept(SPOKEN, reason=Reason.METHOD)) for _ in range(3)]
     ran = run("quarantine", "replay", "--all")

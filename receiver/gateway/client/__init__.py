@@ -3,8 +3,9 @@
 from . import refusals
 from .answers import Balance, ContentVerdict, Fetched, PulledReply, SendAnswer
 from .codes import Concern, Meaning, meaning_of
-from .errors import GatewayError, InDoubt, NotSent, Refusal, Unreadable, Unsendable
+from .errors import GatewayError, InDoubt, NotSent, NotTaken, Refusal, Unreadable, Unsendable
 from .gateway import Gateway
+from .line import Line
 from .reply import parse_reply
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Gateway",
     "GatewayError",
     "InDoubt",
+    "Line",
     "Meaning",
     "NotSent",
+    "NotTaken",
     "PulledReply",
     "Refusal",
     "SendAnswer",

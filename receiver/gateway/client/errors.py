@@ -15,7 +15,11 @@ class Unsendable(GatewayError, ValueError):
 
 
 class NotSent(GatewayError):
-    """No connection was made: nothing reached the gateway, so that trying again repeats nothing."""
+    """Nothing reached the gateway, or nothing that it took, so that trying again repeats nothing."""
+
+
+class NotTaken(NotSent):
+    """The gateway takes no POST, and has not read this one: the next call is made by GET."""
 
 
 class InDoubt(GatewayError):

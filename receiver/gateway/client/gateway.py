@@ -8,10 +8,11 @@ from typing import Literal, TypeVar
 from . import request
 from .answers import Balance, ContentVerdict, Fetched, PulledReply, SendAnswer
 from .discreet import discreet, discreet_answer
-from .errors import InDoubt, NotSent, Refusal, Unreadable
+from .errors import InDoubt, NotSent, NotTaken, Refusal, Unreadable
+from .line import Line
 from .parse import parse_balance, parse_change, parse_content, parse_send
 from .reply import parse_reply
-from .transport import Answer, Deadline, Site, exchange
+from .transport import Answer, Connection, Deadline, Site, connected, exchange
 
 Method = Literal["auto", "post", "get"]
 _CHARSETS = ("gb18030", "gbk", "utf-8")
@@ -23,13 +24,14 @@ _TELLS_NOTHING = (0, *_NAME_NOT_READ)
 _T = TypeVar("_T")
 _Method = Literal["post", "get"]
 _Parameters = Sequence[tuple[str, str]]
+_Exchange = Callable[[_Method, str, request.Form], Answer]
 
 
 class Gateway:
     """An enterprise's account at the gateway. One object may serve several threads.
 
     ``url`` is the folder of its pages; ``charset`` gb18030, gbk or utf-8; ``timeout`` seconds of a call in all. With
-    ``method`` auto a call is made by POST, so that no URL with the password comes into a log, and by GET where the
+    ``method`` auto calls are made by POST, so that no URL with the password comes into a log, and by GET where the
     gateway proves not to take POST. Raises ValueError for what can't be one of these.
 
     Every call raises Unsendable, NotSent, InDoubt or Refusal (see errors.py); none is ever repeated by itself.
@@ -52,8 +54,8 @@ class Gateway:
         self._name = name
         self._password = password
         self._charset = charset
+        self._is_auto = method == "auto"
         self._method: _Method | None = None if method == "auto" else method
-        self._post_was_not_taken = False
         self.timeout = timeout
         self._clock = clock
 
@@ -68,22 +70,25 @@ class Gateway:
         at: datetime | None = None,
         sender: str | None = None,
         long: bool = False,
-        ready: Callable[[], None] = lambda: None,
     ) -> SendAnswer:
         """Send ``text`` to fewer than 100 phones, each written as it goes on the wire, all mobiles or all PHS (§2).
 
         ``at``: when, with a zone; rounded up to a minute. ``sender``: 1 to 8 extension digits. ``long``: up to 240
-        characters, where the account has that. ``ready`` is called right before the first byte of a request leaves, a
-        second time before a GET that follows a POST which was not taken: what it raises (NotSent) ends the call.
+        characters, where the account has that. It is one request: before the first the balance is asked for, where it
+        is open yet whether the gateway takes POST.
         """
-        parameters = [("dst", request.phones_field(phones)), ("msg", request.text_field(text, phones, long=long))]
-        if at is not None:
-            parameters.append(("time", request.time_field(at, self._clock())))
-        if sender is not None:
-            parameters.append(("sender", request.sender_field(sender)))
-        if long:
-            parameters.append(("txt", "ccdx"))
-        return self._call("gsend.asp", parameters, partial(parse_send, charset=self._charset), ready)
+        fields = request.send_fields(phones, text, self._clock(), at=at, sender=sender, long=long)
+        self._find_method()
+        return self._sent(fields, self._within(Deadline(self.timeout)))
+
+    def connect(self) -> Line:
+        """A connection that stands, for one send, and the caller's to close: so that the send needs but be written.
+
+        Takes ``timeout`` seconds at most, and as many before where the balance has to tell the method, as in ``send``.
+        """
+        self._find_method()
+        connection = connected(self._site, Deadline(self.timeout))
+        return Line(connection, partial(self._sent_on, connection), self._clock)
 
     def check_content(self, text: str) -> ContentVerdict:
         """Whether a text of at most 540 characters may be sent (§3)."""
@@ -100,9 +105,8 @@ class Gateway:
         Calls must be more than 5 seconds apart. Where it is open yet whether the gateway takes POST, the balance is
         asked before: an id of 0 would look like an empty inbox for ever where the name was not read.
         """
-        if self._method is None:
-            self._find_method()
-        answer = self._ask(self._method or "post", "readsms.asp", [], Deadline(self.timeout))
+        self._find_method()
+        answer = self._asked(self._method or "post", "readsms.asp", [], self._within(Deadline(self.timeout)))
         return Fetched(answer.body, answer.whole)
 
     def read_reply(self) -> PulledReply | None:
@@ -121,41 +125,47 @@ class Gateway:
         )
         self._password = new
 
-    def _call(
-        self, page: str, parameters: _Parameters, parse: Callable[..., _T], ready: Callable[[], None] = lambda: None
-    ) -> _T:
+    def _call(self, page: str, parameters: _Parameters, parse: Callable[..., _T]) -> _T:
         """Ask once, and where the gateway proves that it did not even read a POST, once more by GET.
 
         405, 501, 6001 and 6010 prove that nothing was carried out, so that this repeats nothing; and once a POST was
         understood, 6001 and 6010 mean what they say. No other answer leads to a second request.
         """
-        deadline = Deadline(self.timeout)
+        ask = self._within(Deadline(self.timeout))
         if self._method is not None:
-            return self._parsed(self._method, page, parameters, parse, deadline, ready)
-        if not self._post_was_not_taken:
-            try:
-                return self._parsed("post", page, parameters, parse, deadline, ready)
-            except _PostNotTaken:
-                pass
-            except Refusal as said:
-                if said.code not in _NAME_NOT_READ:
-                    raise
-        # Remembered, in case this call ends before its GET: the next one need not post again.
-        self._post_was_not_taken = True
-        answer = self._parsed("get", page, parameters, parse, deadline, ready)
-        self._post_was_not_taken = False
-        return answer
+            return self._parsed(self._method, page, parameters, parse, ask)
+        try:
+            return self._parsed("post", page, parameters, parse, ask)
+        except _PostNotTaken:
+            pass
+        except Refusal as said:
+            if said.code not in _NAME_NOT_READ:
+                raise
+        return self._parsed("get", page, parameters, parse, ask)
+
+    def _sent_on(self, connection: Connection, fields: _Parameters, ready: Callable[[], None]) -> SendAnswer:
+        deadline = Deadline(self.timeout)
+        return self._sent(fields, lambda method, page, form: connection.ask(method, page, form, deadline, ready))
+
+    def _sent(self, fields: _Parameters, ask: _Exchange) -> SendAnswer:
+        """Ask once, by the method that is known: a send by POST that may be made again by GET would be two."""
+        try:
+            return self._parsed(
+                self._method or "post", "gsend.asp", fields, partial(parse_send, charset=self._charset), ask
+            )
+        except _PostNotTaken as untaken:
+            if not self._is_auto:
+                raise
+            self._method = "get"
+            raise NotTaken(f"{untaken}; the next call is made by GET") from None
+
+    def _within(self, deadline: Deadline) -> _Exchange:
+        return lambda method, page, form: exchange(self._site, method, page, form, deadline)
 
     def _parsed(
-        self,
-        method: _Method,
-        page: str,
-        parameters: _Parameters,
-        parse: Callable[..., _T],
-        deadline: Deadline,
-        ready: Callable[[], None],
+        self, method: _Method, page: str, parameters: _Parameters, parse: Callable[..., _T], ask: _Exchange
     ) -> _T:
-        answer = self._ask(method, page, parameters, deadline, ready)
+        answer = self._asked(method, page, parameters, ask)
         try:
             parsed = parse(answer.body, whole=answer.whole)
         except Unreadable as doubt:
@@ -164,8 +174,6 @@ class Gateway:
             said.message = discreet(said.message, *self._secrets(parameters))
             if said.code not in _TELLS_NOTHING:
                 self._method = method
-            elif method == "get":
-                self._post_was_not_taken = False  # neither is understood: the account it is, not the method
             raise
         self._method = method
         return discreet_answer(parsed, *self._secrets(parameters))
@@ -174,17 +182,9 @@ class Gateway:
         """What no answer's words may repeat to anybody."""
         return self._password, *(value for name, value in parameters if name == "newpwd")
 
-    def _ask(
-        self,
-        method: _Method,
-        page: str,
-        parameters: _Parameters,
-        deadline: Deadline,
-        ready: Callable[[], None] = lambda: None,
-    ) -> Answer:
+    def _asked(self, method: _Method, page: str, parameters: _Parameters, ask: _Exchange) -> Answer:
         login = [("name", self._name), ("pwd", self._password)]
-        form = request.form([*login, *parameters], self._charset)
-        answer = exchange(self._site, method, page, form, deadline, ready)
+        answer = ask(method, page, request.form([*login, *parameters], self._charset))
         if answer.status == 200:
             return answer
         why = f"{page}: the gateway answered HTTP {answer.status}"
@@ -193,6 +193,9 @@ class Gateway:
         raise Unreadable(why, answer.body)
 
     def _find_method(self) -> None:
+        """Where it is open yet whether the gateway takes POST, ask for the balance: that harms nobody, made twice."""
+        if self._method is not None:
+            return
         try:
             self.balance()
         except Refusal:
@@ -200,7 +203,7 @@ class Gateway:
                 raise
         except InDoubt as doubt:
             raise NotSent(
-                f"no reply was asked for, since whether the gateway takes POST is not known: {doubt}; "
+                f"nothing was asked for, since whether the gateway takes POST is not known: {doubt}; "
                 "RECEIVER_GATEWAY_METHOD can say it"
             ) from None
 

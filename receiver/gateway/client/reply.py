@@ -34,23 +34,25 @@ def parse_reply(body: bytes, charset: str = "gb18030", *, whole: bool = True) ->
 
     The fields come in any order, and the text may hold ``&`` and ``=``, even ``&dst=1`` (see ``_split``). Where it is
     not known to be ``whole``, its last field may be cut, and decides nothing (see ``_may_be_cut``). Raises Refusal, and
-    Unreadable where there is no number, no text, nobody that it is from, or one of these may be cut.
+    Unreadable where there is no number, no text, nobody that it is from, or one of these may be cut; and where somebody
+    says something under an ``id`` of 0: that is no empty inbox.
     """
     parts = segments(body)
     before, text, after = _split(parts)
     fields = before | after
-    number = _value(fields, "id")
+    number, src, dst = _value(fields, "id"), _value(fields, "src"), _value(fields, "dst")
     if not _ID.fullmatch(number):
         raise Unreadable("the gateway's answer has no id", body)
     if int(number) <= 0:
+        if text and text.strip() and (phone_identity(src) or phone_identity(dst)):
+            raise Unreadable("the gateway's answer has a reply, and an id that says that there is none", body)
         _raise_failure(body, charset)
         return None
-    src, dst = _value(fields, "src"), _value(fields, "dst")
     if not src and phone_identity(dst):
         src, dst = dst, ""  # seen: the phone in dst (§5)
     if text is None or not src:
         raise Unreadable(f"the gateway's answer has no {_MSG if text is None else 'src'}", body)
-    if not whole and _may_be_cut(parts[-1], body):
+    if not whole and _may_be_cut(parts[-1], fields, body):
         raise Unreadable("the gateway's answer may be cut: nothing tells where it ends", body)
     return PulledReply(number, src, dst, _in_escapes(text), _moment(_value(fields, "time")))
 
@@ -84,13 +86,16 @@ def _split(parts: list[bytes]) -> tuple[dict[str, bytes], bytes | None, dict[str
     return before, b"&".join([pairs[start][1], *parts[start + 1 : end]]), after
 
 
-def _may_be_cut(last: bytes, body: bytes) -> bool:
+def _may_be_cut(last: bytes, fields: dict[str, bytes], body: bytes) -> bool:
     """Whether the end of an answer without a length may be missing, with something that counts.
 
-    Not where a line end follows, nor within the time: the reply is all there, when it was sent then is not known. Nor
-    within ``err``, which a reply does not have. Any other end may be one of a text, a phone, or a field's name.
+    Not where a line end follows. Nor, where the service number stands before, within the time: the reply is all there,
+    when it was sent then is not known; nor within ``err``, which a reply does not have. Any other end may be one of a
+    text, a phone, or a field's name.
     """
-    return named(last)[0] not in ("time", TEXT) and not body.endswith((b"\r", b"\n"))
+    if body.endswith((b"\r", b"\n")):
+        return False
+    return named(last)[0] not in ("time", TEXT) or "dst" not in fields
 
 
 def _chosen(pairs: list[tuple[str, bytes]]) -> dict[str, bytes]:

@@ -31,6 +31,20 @@ def form(parameters: Sequence[tuple[str, str]], charset: str) -> Form:
     return Form("&".join(f"{name}={_escaped(name, value, charset)}" for name, value in parameters).encode("ascii"))
 
 
+def send_fields(
+    phones: Sequence[str], text: str, now: datetime, *, at: datetime | None, sender: str | None, long: bool
+) -> list[tuple[str, str]]:
+    """What gsend.asp is asked with (§2). Raises Unsendable."""
+    fields = [("dst", phones_field(phones)), ("msg", text_field(text, phones, long=long))]
+    if at is not None:
+        fields.append(("time", time_field(at, now)))
+    if sender is not None:
+        fields.append(("sender", sender_field(sender)))
+    if long:
+        fields.append(("txt", "ccdx"))
+    return fields
+
+
 def phones_field(phones: Sequence[str]) -> str:
     """``dst``: the phones as they are given, where they may go in one call (§2). Raises Unsendable."""
     if not phones:

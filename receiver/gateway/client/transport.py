@@ -1,8 +1,10 @@
-"""One request and its answer on a connection of its own, within one deadline (HTTP/1.1).
+"""One request and its answer on a connection of its own, each within one deadline (HTTP/1.1).
 
 A connection per call: on one that is kept, a send could meet the server closing it, and be in doubt for nothing. HTTP
 libraries count their timeout anew for every read, log URLs, and tell too little apart; here it is known at each step
 whether a byte may have left. The system's resolver alone, before that, keeps a time of its own.
+
+To connect is apart from asking: whoever must not ask late has a connection that stands, and needs but write.
 """
 
 import io
@@ -80,29 +82,63 @@ class Deadline:
         return left
 
 
-def exchange(
-    site: Site, method: str, page: str, form: Form, deadline: Deadline, ready: Callable[[], None] = lambda: None
-) -> Answer:
+def exchange(site: Site, method: str, page: str, form: Form, deadline: Deadline) -> Answer:
     """Ask for ``page`` by POST or GET, once, and have the whole answer by ``deadline``.
-
-    ``ready`` is called when the connection stands, right before the first byte; where it raises, none has left.
 
     Raises NotSent where no connection was made; InDoubt once a byte may have left, as Unreadable where some of an
     answer came. A redirect is an answer like others: it is not followed.
     """
-    with closing(_connected(site, deadline)) as connection:
-        unsent = memoryview(_wire(site, method, page, form))
-        ready()
+    return connected(site, deadline).ask(method, page, form, deadline)
+
+
+class Connection:
+    """A connection that stands, for one request."""
+
+    def __init__(self, site: Site, connection: socket.socket) -> None:
+        self._site, self._socket = site, connection
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(
+        self, method: str, page: str, form: Form, deadline: Deadline, ready: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """Ask as ``exchange`` does, and close the connection.
+
+        ``ready`` is called right before the first byte; where it raises, none has left.
+        """
+        unsent = memoryview(_wire(self._site, method, page, form))
+        with closing(self._socket) as connection:
+            self._check_open()
+            ready()
+            may_have_left = self._site.tls
+            try:
+                while unsent:
+                    connection.settimeout(deadline.remaining())
+                    unsent = unsent[connection.send(unsent) :]
+                    may_have_left = True
+            except OSError as failure:
+                # Where the first write fails, the system has taken nothing; over TLS it may have taken a part of it.
+                kind = InDoubt if may_have_left else NotSent
+                raise kind(f"{page}: while asking, {_reason(failure)}") from None
+            return _answer(_Incoming(connection, deadline), method, page)
+
+    def _check_open(self) -> None:
+        """Raise NotSent where the other side has ended it, or said something before it was asked."""
+        why = "it was closed before anything was asked"
         try:
-            while unsent:
-                connection.settimeout(deadline.remaining())
-                unsent = unsent[connection.send(unsent) :]
+            self._socket.setblocking(False)
+            if self._socket.recv(1):
+                why = "something was said before anything was asked"
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return  # nothing came: it stands
         except OSError as failure:
-            raise InDoubt(f"{page}: while asking, {_reason(failure)}") from None
-        return _answer(_Incoming(connection, deadline), method, page)
+            why = _reason(failure)
+        raise NotSent(f"the connection to {self._site.authority} was of no use: {why}")
 
 
-def _connected(site: Site, deadline: Deadline) -> socket.socket:
+def connected(site: Site, deadline: Deadline) -> Connection:
+    """A connection to ``site``, which is the caller's to close. Raises NotSent."""
     failure: Exception = OSError("it has no address")
     try:
         addresses = socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
@@ -110,7 +146,7 @@ def _connected(site: Site, deadline: Deadline) -> socket.socket:
             try:
                 # A share of the time for each, so that one that never answers leaves some for the next.
                 seconds = deadline.remaining() / (len(addresses) - place)
-                return _secured(site, _open(family, kind, protocol, address, seconds), deadline)
+                return Connection(site, _secured(site, _open(family, kind, protocol, address, seconds), deadline))
             except OSError as this:
                 failure = this
     except (OSError, ValueError) as this:  # ValueError: a name that can't be one

@@ -23,7 +23,7 @@ def item(answer: Answer, reading: Reading) -> Reply | Quarantined | None:
     except Exception as failure:
         # Were the fault ours, the answer would be in everybody's way for ever.
         why = str(failure) if isinstance(failure, Unreadable) else f"reading it failed: {type(failure).__name__}"
-        return _quarantined(answer, Reason.UNREADABLE, why, _surely_unsubscribes(answer.body, reading))
+        return _quarantined(answer, Reason.UNREADABLE, why, _surely_unsubscribes(answer, reading))
     return None if pulled is None else _reply(answer, pulled, reading)
 
 
@@ -63,19 +63,22 @@ def _quarantined(answer: Answer, reason: Reason, detail: str, stop: str | None =
     return Quarantined(answer.id, answer.read_at, None, kept)
 
 
-def _surely_unsubscribes(body: bytes, reading: Reading) -> str | None:
+def _surely_unsubscribes(answer: Answer, reading: Reading) -> str | None:
     """The phone that says stop in an answer that can't be read as a whole, where there is no doubt whose it is.
 
-    No doubt: one phone, which is followed by another field, so that it has not been cut. Its one text may have been:
-    0000 of which more may have followed is honoured, for who said more than stop loses less than who said it in vain.
+    No doubt: one phone, whose end is known, by what follows or by the answer's. Its one text may have been cut: 0000 of
+    which more may have followed is honoured, for who said more than stop loses less than who said it in vain.
     """
-    *whole, last = body.split(b"&")
-    senders, texts = _values(whole, b"src"), _values([*whole, last], b"msg")
+    parts = answer.body.split(b"&")
+    ended = parts if answer.whole or answer.body.endswith((b"\r", b"\n")) else parts[:-1]
+    senders, texts = _values(ended, b"src"), _values(parts, b"msg")
+    if len(senders) == 1 and not senders[0].strip():
+        senders = _values(ended, b"dst")  # seen: the phone in dst (§5)
     if len(senders) != 1 or len(texts) != 1:
         return None
     if not reading.unsubscribes(texts[0]):
         return None
-    return phone_identity(unquote_to_bytes(senders[0]).decode("ascii", "replace"), reading.region)
+    return phone_identity(unquote_to_bytes(senders[0]).decode("ascii", "replace").strip(), reading.region)
 
 
 def _values(parts: list[bytes], wanted: bytes) -> list[bytes]:

@@ -1,8 +1,9 @@
 """From a queued batch to the gateway's answer: claimed, guarded once more, called once, recorded; never sent twice.
 
-A batch is claimed in one transaction, which holds the ledger's lock while it asks the guard: a stop that was answered
-before this commit is seen, one that is answered after it came later than the send began. Then comes the one call. A
-claim without a recorded answer is in doubt once its lease has run out, whoever finds it: nobody sends it again.
+The connection is made first. Then a batch is claimed in one transaction, which holds the ledger's lock while it asks
+the guard: a stop that was answered before this commit is seen, one that is answered after it came later than the send
+began. Then comes the one call, which needs but be written. A claim without a recorded answer is in doubt once its lease
+has run out, whoever finds it: nobody sends it again.
 """
 
 import logging
@@ -12,7 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from receiver.gateway.client import Concern, Gateway, GatewayError, InDoubt, NotSent, Refusal, Unsendable
+from receiver.gateway.client import (
+    Concern,
+    Gateway,
+    GatewayError,
+    InDoubt,
+    Line,
+    NotSent,
+    NotTaken,
+    Refusal,
+    Unsendable,
+)
 from receiver.store import send_batches, send_endings
 from receiver.store.errors import StoreError
 from receiver.store.send_batches import Claimed
@@ -30,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 # A call may start so long after the guard was asked; a process that was frozen for longer asks again.
 START_WITHIN = timedelta(seconds=5)
-# Past the time that a call takes at most: for recording what was answered, while the database is away for a moment.
+# Past the time that a call takes at most: to begin it, and to record its answer while the database is away.
 _LEASE_MARGIN = timedelta(seconds=60)
 _RECORD_WITHIN, _RECORD_EVERY = timedelta(seconds=30), timedelta(seconds=1)
 # A turn of ``run_once`` starts no further call after this.
@@ -41,8 +52,7 @@ _WAIT_FOR_OTHERS = timedelta(seconds=0.5)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 
 _FROZEN = "not sent: the process was held up after it had asked the guard"
-_SLOW = "it took too long to connect after the guard was asked"
-_NO_POST = "not sent: the gateway takes no POST; it is asked by GET, after the guard is"
+_INTERRUPTED = "not sent: the process was ended before its call"
 _TOO_LATE = "not sent: its time had come before it could be handed to the gateway, which would have sent it at once"
 
 
@@ -53,8 +63,8 @@ class Turn:
     error: GatewayError | None = None
 
 
-class _AsksAgain(NotSent):
-    """A second request of one call would be for a guard that was asked before the first."""
+class _HeldUp(NotSent):
+    """What the guard answered is no longer to be relied on: it is asked again."""
 
 
 class Dispatcher:
@@ -71,15 +81,15 @@ class Dispatcher:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._gateway, self._region = store, gateway, region
-        # The system's resolver has a time of its own, before the call's.
-        self._timeout = timedelta(seconds=2 * gateway.timeout)
+        self._longest_call = timedelta(seconds=gateway.timeout)
         self._clock, self._monotonic, self._sleep = clock, monotonic, sleep
 
     def run_once(self, *, stopped: Callable[[], bool] = lambda: False) -> int:
         """Put in doubt what others have left, then send what is due, for about ten seconds; how many batches.
 
-        Raises the GatewayError of a batch after which the next ones would most likely fare alike: not sent, in doubt,
-        or refused for the account's sake; it is recorded by then. Raises StoreError: nothing is sent then.
+        Raises the GatewayError after which the next ones would most likely fare alike: of a batch that was not sent, is
+        in doubt, or refused for the account's sake, and recorded by then; or of a gateway that can't be reached, for
+        which none was claimed. Raises StoreError: nothing is sent then.
         """
         with self._store.reading() as connection:
             # No write transaction where there is nothing to do: on SQLite that would hold up replies.
@@ -109,10 +119,13 @@ class Dispatcher:
         doubtful, waited = 0, timedelta(0)
         while not stopped():
             self._tell(send_id, progress)
-            turn = self.turn(send_id)
+            try:
+                turn = self.turn(send_id)
+            except GatewayError as unreached:
+                return unreached
             if turn is None:
                 expire(self._store, clock=self._clock)
-                if waited > self._timeout or not self._unfinished(send_id):
+                if waited > self._longest_call + START_WITHIN or not self._unfinished(send_id):
                     return None
                 self._sleep(_WAIT_FOR_OTHERS.total_seconds())
                 waited += _WAIT_FOR_OTHERS
@@ -123,22 +136,26 @@ class Dispatcher:
         return None
 
     def turn(self, send_id: UUID | None = None) -> Turn | None:
-        """Send the next batch that is due, of one send or of all; None where there is none. Raises StoreError."""
-        began = self._monotonic(), self._clock()
-        lease = self._timeout + _LEASE_MARGIN
-        batch = written(
-            self._store,
-            lambda connection: claimed(connection, moment=began[1], lease=lease, region=self._region, send_id=send_id),
-        )
-        if batch is None:
-            return None
-        if not batch.phones:
-            return Turn()
-        if self._is_late(began):
-            _log.warning("send %s: batch %d was held up before its call, and goes back", batch.send_id, batch.number)
-            self._give_back(batch, _FROZEN, attempts=batch.attempts, wait=None)
-            return Turn()
-        return self._send(batch, began)
+        """Send the next batch that is due, of one send or of all; None where there is none.
+
+        Raises GatewayError where the gateway can't be reached: no batch is claimed then. Raises StoreError.
+        """
+        with self._store.reading() as connection:
+            if not send_batches.claimable(connection, self._clock(), send_id):
+                return None
+        # To connect may take as long as a call. Done now, that is not between the guard's answer and the first byte.
+        with self._gateway.connect() as line:
+            began = self._monotonic(), self._clock()
+            lease = self._longest_call + _LEASE_MARGIN
+            batch = written(
+                self._store,
+                lambda connection: claimed(
+                    connection, moment=began[1], lease=lease, region=self._region, send_id=send_id
+                ),
+            )
+            if batch is None:
+                return None
+            return self._send(line, batch, began) if batch.phones else Turn()
 
     def _is_late(self, asked: tuple[float, datetime]) -> bool:
         """Whether it is too long ago that the guard was asked, by the monotonic and the wall clock."""
@@ -146,43 +163,29 @@ class Dispatcher:
         within = START_WITHIN.total_seconds()
         return self._monotonic() - asked[0] > within or self._clock() - asked[1] > START_WITHIN
 
-    def _ready(self, asked: tuple[float, datetime]) -> Callable[[], None]:
-        """What stands before each first byte: one request for one question, and soon after it."""
-        requests = 0
-
-        def ready() -> None:
-            nonlocal requests
-            requests += 1
-            if requests > 1:
-                raise _AsksAgain(_NO_POST)
-            if self._is_late(asked):
-                raise NotSent(_SLOW)
-
-        return ready
-
-    def _send(self, batch: Claimed, asked_at: tuple[float, datetime]) -> Turn:
-        moment = self._clock()
+    def _send(self, line: Line, batch: Claimed, asked_at: tuple[float, datetime]) -> Turn:
         asked = [identity for identity, _ in batch.phones]
         error: GatewayError | None = None
+        may_have_left = False
+
+        def ready() -> None:
+            nonlocal may_have_left
+            if self._is_late(asked_at):
+                raise _HeldUp(_FROZEN)
+            may_have_left = True
+
         try:
-            if batch.at is not None and not is_ahead(batch.at, moment):
+            if batch.at is not None and not is_ahead(batch.at, self._clock()):
                 raise Unsendable(_TOO_LATE)
             wires = [wire for identity in asked if (wire := wire_form(identity)) is not None]
-            answer = self._gateway.send(
-                wires,
-                batch.text,
-                at=batch.at,
-                sender=batch.sender,
-                long=batch.is_long,
-                ready=self._ready(asked_at),
-            )
+            answer = line.send(wires, batch.text, at=batch.at, sender=batch.sender, long=batch.is_long, ready=ready)
             found = fates(asked, answer)
-        except _AsksAgain as untaken:
-            self._give_back(batch, str(untaken), attempts=batch.attempts, wait=None)
+        except (_HeldUp, NotTaken) as again:
+            _log.warning("send %s: batch %d goes back: %s", batch.send_id, batch.number, again)
+            self._give_back(batch, str(again))
             return Turn()
         except NotSent as failure:
-            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(batch.attempts, 10))
-            self._give_back(batch, str(failure), attempts=batch.attempts + 1, wait=wait)
+            self._give_back(batch, str(failure), is_failure=True)
             return Turn(failure)
         except Refusal as refusal:
             error, found = refusal, dict.fromkeys(asked, Fate(State.REFUSED, refusal.code, refusal.message or None))
@@ -191,8 +194,11 @@ class Dispatcher:
         except GatewayError as failure:
             error, found = failure, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, str(failure)))
         except BaseException:
-            # Somebody ends this process amid the call: the text may be on its way.
-            self._record(batch, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, DIED)), None)
+            # Somebody ends this process, or the fault is ours.
+            if may_have_left:
+                self._record(batch, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, DIED)), None)
+            else:
+                self._give_back(batch, _INTERRUPTED, is_failure=True)
             raise
         self._record(batch, found, error)
         return Turn(error)
@@ -229,13 +235,20 @@ class Dispatcher:
                     raise
             self._sleep(_RECORD_EVERY.total_seconds())
 
-    def _give_back(self, batch: Claimed, detail: str, *, attempts: int, wait: timedelta | None) -> None:
+    def _give_back(self, batch: Claimed, detail: str, *, is_failure: bool = False) -> None:
+        """Queue it again: behind others, and after a wait that grows, where it most likely fails again."""
         moment = self._clock()
-        not_before = None if wait is None else moment + wait
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(batch.attempts, 10))
+        not_before = moment + wait if is_failure else None
 
         def give_back(connection: Transaction) -> bool:
             send_batches.give_back(
-                connection, batch, now=moment, not_before=not_before, attempts=attempts, detail=detail
+                connection,
+                batch,
+                now=moment,
+                not_before=not_before,
+                attempts=batch.attempts + is_failure,
+                detail=detail,
             )
             return True
 

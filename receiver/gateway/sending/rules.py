@@ -4,13 +4,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from receiver.gateway.client import Unsendable
-from receiver.gateway.client.request import check_characters, length
+from receiver.gateway.client.request import (
+    FEWER_THAN_EXTENSION_DIGITS,
+    LONGEST_LONG_TEXT,
+    LONGEST_PHS_TEXT,
+    LONGEST_TEXT,
+    check_characters,
+    length,
+)
 
 # Characters that the gateway does not cut off; long SMS (txt=ccdx) go to mobiles.
-SHORT, SHORT_PHS, LONG = 60, 40, 240
+SHORT, SHORT_PHS, LONG = LONGEST_TEXT, LONGEST_PHS_TEXT, LONGEST_LONG_TEXT
 # A long text arrives in parts of 67 characters, the six bytes that join them taken off 140.
 _PART = 67
-_LONGEST_SENDER, _LONGEST_NUMBER = 8, 16
+_LONGEST_SENDER, _LONGEST_NUMBER = FEWER_THAN_EXTENSION_DIGITS - 1, 16
 _LEAST_AHEAD, _MOST_AHEAD = timedelta(minutes=1), timedelta(days=366)
 _MINUTE = timedelta(minutes=1)
 

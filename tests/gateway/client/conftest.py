@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from receiver.gateway import Gateway
-from tests.gateway.client.wire import Answering, Behaviour
+from tests.gateway.client.wire import Answering, Behaviour, authority
 
 NAME, PASSWORD = "shop", "S3cret&pass"
 
@@ -23,6 +24,14 @@ def answers() -> Iterator[Answers]:
             return servers.enter_context(Answering(*behaviours, tls=tls))
 
         yield answers
+
+
+@pytest.fixture(scope="session")
+def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Who signs the gateways' certificates, for SSL_CERT_FILE."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority().cert_pem.write_to_path(str(path))
+    return path
 
 
 def client(server: Answering, **options: Any) -> Gateway:

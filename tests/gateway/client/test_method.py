@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from receiver.gateway import Gateway, InDoubt, NotSent, PulledReply, Refusal, Unreadable
+from receiver.gateway import Gateway, InDoubt, NotSent, NotTaken, Refusal, Unreadable
 from receiver.gateway.client.request import Form
 from receiver.gateway.client.transport import Deadline, Site, exchange
 from tests.gateway.client.conftest import Answers, client
@@ -23,7 +23,6 @@ def refused(code: int) -> bytes:
 
 
 CALLS: list[tuple[str, Callable[[Gateway], Any], bytes]] = [
-    ("send", lambda gateway: gateway.send(["13900000001"], "a"), SENT),
     ("check", lambda gateway: gateway.check_content("a"), http(b"errid=0")),
     ("balance", Gateway.balance, BALANCE),
     ("password", lambda gateway: gateway.change_password("another"), http(b"errid=0")),
@@ -97,7 +96,7 @@ def test_no_other_answer_leads_to_a_second_request(
     call: Callable[[Gateway], Any], good: bytes, answer: Behaviour, answers: Answers
 ) -> None:
     server = answers(answer, good)
-    if answer == refused(6005) and call is CALLS[1][1]:
+    if answer == refused(6005) and call is CALLS[0][1]:
         call(client(server, method="auto"))
     else:
         with pytest.raises((Refusal, InDoubt)):
@@ -120,56 +119,123 @@ def test_a_name_that_neither_method_brings_is_wrong(
 
 
 def test_a_refusal_without_a_reason_settles_nothing(answers: Answers) -> None:
-    server = answers(http(b"num=0&err=&errid="), refused(6001), SENT)
+    server = answers(http(b"id=-9999&err=&errid="), refused(6001), BALANCE)
     gateway = client(server, method="auto")
     with pytest.raises(Refusal):
-        gateway.send(["13900000001"], "a")
-    gateway.send(["13900000001"], "a")
+        gateway.balance()
+    gateway.balance()
     assert [asked.method for asked in server.asked] == ["POST", "POST", "GET"]
 
 
-def test_before_the_first_reply_is_read_the_balance_tells_the_method(answers: Answers) -> None:
-    for not_taken in NOT_TAKEN:
-        server = answers(not_taken, BALANCE, REPLY, NOTHING)
-        gateway = client(server, method="auto")
-        reply = gateway.read_reply()
-        assert isinstance(reply, PulledReply)
-        assert gateway.read_reply() is None
-        assert [(asked.method, asked.path) for asked in server.asked] == [
-            ("POST", "/send/getfee.asp"),
-            ("GET", "/send/getfee.asp"),
-            ("GET", "/send/readsms.asp"),
-            ("GET", "/send/readsms.asp"),
-        ]
+def send(gateway: Gateway) -> Any:
+    return gateway.send(["13900000001"], "a")
 
 
-@pytest.mark.parametrize("first", [BALANCE, refused(6017)])
-def test_an_understood_look_at_the_balance_is_enough(first: bytes, answers: Answers) -> None:
-    server = answers(first, NOTHING)
+def send_on_a_line(gateway: Gateway) -> Any:
+    with gateway.connect() as line:
+        return line.send(["13900000001"], "a")
+
+
+# What a gateway carries out by itself, so that it must not be asked twice.
+ONCE: list[tuple[str, Callable[[Gateway], Any], bytes, str]] = [
+    ("a send", send, SENT, "gsend.asp"),
+    ("a send on a line", send_on_a_line, SENT, "gsend.asp"),
+    ("a reply", Gateway.read_reply, REPLY, "readsms.asp"),
+]
+once = pytest.mark.parametrize(("call", "good", "page"), [pytest.param(*case[1:], id=case[0]) for case in ONCE])
+
+
+@once
+@pytest.mark.parametrize("not_taken", NOT_TAKEN)
+def test_before_the_first_send_or_read_the_balance_tells_the_method(
+    call: Callable[[Gateway], Any], good: bytes, page: str, not_taken: bytes, answers: Answers
+) -> None:
+    server = answers(not_taken, BALANCE, good)
     gateway = client(server, method="auto")
-    assert gateway.read_reply() is None
-    assert gateway.read_reply() is None
-    assert [asked.path[6:] for asked in server.asked] == ["getfee.asp", "readsms.asp", "readsms.asp"]
+    assert call(gateway) == call(gateway)
+    assert [(asked.method, asked.path.removeprefix("/send/")) for asked in server.asked] == [
+        ("POST", "getfee.asp"),
+        ("GET", "getfee.asp"),
+        ("GET", page),
+        ("GET", page),
+    ]
+
+
+@once
+@pytest.mark.parametrize("first", [BALANCE, refused(6017)])
+def test_an_understood_look_at_the_balance_is_enough(
+    call: Callable[[Gateway], Any], good: bytes, page: str, first: bytes, answers: Answers
+) -> None:
+    server = answers(first, good)
+    gateway = client(server, method="auto")
+    assert call(gateway) == call(gateway)
+    assert [asked.path.removeprefix("/send/") for asked in server.asked] == ["getfee.asp", page, page]
     assert {asked.method for asked in server.asked} == {"POST"}
 
 
-def test_no_reply_is_asked_for_where_the_method_can_not_be_found(answers: Answers) -> None:
-    for behaviours in ([http(b"", b"500 Error")], [Reset()]):
-        server = answers(*behaviours)
+@once
+def test_nothing_is_sent_or_read_where_the_method_can_not_be_found(
+    call: Callable[[Gateway], Any], good: bytes, page: str, answers: Answers
+) -> None:
+    for behaviour in (http(b"", b"500 Error"), Reset()):
+        server = answers(behaviour, good)
         with pytest.raises(NotSent, match="RECEIVER_GATEWAY_METHOD"):
-            client(server, method="auto").read_reply()
+            call(client(server, method="auto"))
         assert [asked.path for asked in server.asked] == ["/send/getfee.asp"]
     server = answers(refused(6001))
     with pytest.raises(Refusal):
-        client(server, method="auto").read_reply()
+        call(client(server, method="auto"))
     assert {asked.path for asked in server.asked} == {"/send/getfee.asp"}
 
 
+@once
 @pytest.mark.parametrize("method", ["post", "get"])
-def test_with_a_method_set_a_reply_is_read_at_once(method: str, answers: Answers) -> None:
-    server = answers(REPLY)
-    client(server, method=method).read_reply()
-    assert [(asked.method, asked.path) for asked in server.asked] == [(method.upper(), "/send/readsms.asp")]
+def test_with_a_method_set_a_send_or_read_is_made_at_once(
+    call: Callable[[Gateway], Any], good: bytes, page: str, method: str, answers: Answers
+) -> None:
+    server = answers(good)
+    call(client(server, method=method))
+    assert [(asked.method, asked.path) for asked in server.asked] == [(method.upper(), f"/send/{page}")]
+
+
+@pytest.mark.parametrize("call", [send, send_on_a_line])
+@pytest.mark.parametrize("not_taken", NOT_TAKEN[:2])
+def test_a_send_by_post_that_is_not_taken_after_all_is_not_made_again_but_the_next_one_by_get(
+    call: Callable[[Gateway], Any], not_taken: bytes, answers: Answers
+) -> None:
+    server = answers(BALANCE, not_taken, SENT)
+    gateway = client(server, method="auto")
+    with pytest.raises(NotTaken, match="RECEIVER_GATEWAY_METHOD=get"):
+        call(gateway)
+    assert [asked.method for asked in server.asked] == ["POST", "POST"]
+    assert call(gateway).num == 1
+    assert [asked.method for asked in server.asked] == ["POST", "POST", "GET"]
+
+
+@pytest.mark.parametrize("call", [send, send_on_a_line])
+@pytest.mark.parametrize("code", [6001, 6010])
+def test_once_a_post_was_understood_a_send_is_refused_by_these_codes(
+    call: Callable[[Gateway], Any], code: int, answers: Answers
+) -> None:
+    server = answers(BALANCE, refused(code))
+    gateway = client(server, method="auto")
+    for _ in range(2):
+        with pytest.raises(Refusal) as said:
+            call(gateway)
+        assert said.value.code == code
+    assert [asked.path for asked in server.asked] == ["/send/getfee.asp", *["/send/gsend.asp"] * 2]
+
+
+@pytest.mark.parametrize("call", [send, send_on_a_line])
+@pytest.mark.parametrize("not_taken", NOT_TAKEN)
+def test_a_send_by_a_method_that_is_set_is_made_by_it_alone(
+    call: Callable[[Gateway], Any], not_taken: bytes, answers: Answers
+) -> None:
+    for method in ("post", "get"):
+        server = answers(not_taken, SENT)
+        with pytest.raises((Refusal, Unreadable)):
+            call(client(server, method=method))
+        assert [asked.method for asked in server.asked] == [method.upper()]
 
 
 def test_a_changed_password_is_used_from_then_on_and_no_other(answers: Answers) -> None:

@@ -224,6 +224,9 @@ UNREADABLE = [
     b"\r\n<p>&id=0&err=",
     b"id=0&err=13900000001&errid=x",
     b"id=0&err=&errid=6001&errid=6003",
+    b"id=0&err=&src=13900000001&msg=a&dst=1069&time=200505241713",
+    b"id=-3&err=&src=13900000001&msg=0000&dst=1069&time=200505241713",
+    b"id=0&err=&src=&msg=0000&dst=13900000001&time=200505241713&errid=6003",
 ]
 
 

@@ -12,7 +12,7 @@ from receiver.gateway import Gateway, InDoubt, NotSent, Unreadable
 from receiver.gateway.client.request import Form
 from receiver.gateway.client.transport import LARGEST_ANSWER, Deadline, Site, exchange
 from tests.gateway.client.conftest import PASSWORD, Answers, client
-from tests.gateway.client.wire import Answering, Behaviour, Deaf, Drip, Reset, Silence, authority, http
+from tests.gateway.client.wire import Answering, Behaviour, Deaf, Drip, Reset, Silence, http
 
 SENT = b"num=1&success=13900000001&faile=&err=&errid=0"
 
@@ -156,13 +156,6 @@ def test_without_tls_nothing_was_sent(behaviour: Behaviour, answers: Answers) ->
     with pytest.raises(NotSent):
         send(Gateway(f"https://127.0.0.1:{server.port}/send/", "shop", PASSWORD, timeout=1))
     assert all(PASSWORD.encode() not in asked.line + asked.headers + asked.body for asked in server.asked)
-
-
-@pytest.fixture(scope="session")
-def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("authority") / "ca.pem"
-    authority().cert_pem.write_to_path(str(path))
-    return path
 
 
 def test_over_tls_a_trusted_gateway_is_asked(

@@ -13,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import trustme
 
+_ESTABLISHED = 1  # TCP_INFO's first byte is the connection's state, by Linux's numbers
+
 
 @cache
 def authority() -> trustme.CA:
@@ -46,7 +48,15 @@ class Deaf:
     """Answer nothing, whatever comes, and wait until the other side gives up."""
 
 
-Behaviour = bytes | Drip | Reset | Silence | Deaf
+@dataclass(frozen=True)
+class Unasked:
+    """Say this before anything is asked, and hang up: orderly, or by breaking the connection off."""
+
+    said: bytes = b""
+    reset: bool = False
+
+
+Behaviour = bytes | Drip | Reset | Silence | Deaf | Unasked
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,11 @@ class Answering:
         if isinstance(behaviour, Deaf):
             _wait_for_end(connection)
             return
+        if isinstance(behaviour, Unasked):
+            connection.sendall(behaviour.said)
+            if behaviour.reset:
+                _end_with_reset(connection)
+            return
         self.asked.append(_read(connection))
         match behaviour:
             case bytes():
@@ -141,7 +156,7 @@ class Answering:
                     threading.Event().wait(0.02)
                     connection.sendall(behaviour.byte)
             case Reset():
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                _end_with_reset(connection)
             case Silence():
                 _wait_for_end(connection)
 
@@ -167,6 +182,16 @@ def _more(connection: socket.socket) -> bytes:
     if not data:
         raise ConnectionError("the request is cut")
     return data
+
+
+def _end_with_reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def hung_up(connection: socket.socket) -> None:
+    """Wait until the other side's end of a connection has come to this one."""
+    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED:
+        pass
 
 
 def _wait_for_end(connection: socket.socket) -> None:

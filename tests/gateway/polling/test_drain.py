@@ -85,7 +85,10 @@ def test_a_reply_that_was_pushed_too_is_flagged(drain: Drain, spool: Spool, stor
         (b"src=13900000001&msg=0000&dst=1069&time=", "+8613900000001"),
         (b"id=&src=%2B8613900000001&msg=0000&dst=1069&time=", "+8613900000001"),
         (b"src=13900000001&dst=1069&time=&msg=0000", "+8613900000001"),  # more may have followed: honoured in doubt
-        (b"msg=0000&src=13900000001", None),
+        (b"msg=0000&src=13900000001", "+8613900000001"),
+        (b"id=0&err=&src=13900000001&msg=0000&dst=1069&time=", "+8613900000001"),
+        (b"id=&src=&dst=13900000001&msg=0000&time=", "+8613900000001"),
+        (b"id=&dst=13900000001&msg=0000&time=", None),  # it may be a service number
         (b"src=13900000001&src=13900000002&msg=0000&dst=1069", None),
         (b"src=13900000001&msg=0000&msg=1&dst=1069", None),
         (b"src=1069&msg=0000&dst=1069", None),
@@ -127,6 +130,11 @@ def test_an_address_that_is_none_is_quarantined_and_its_stop_honoured(
         (b"id=7&err=&src=13900000001&msg=0000&d", ["+8613900000001"]),
         (b"id=7&err=&src=13900000001&msg=0000", ["+8613900000001"]),
         (b"id=7&err=&msg=0000&dst=1069&src=13900000001", []),  # of which more may have followed: whose is it?
+        (b"id=&err=&msg=0000&dst=1069&src=13900000001\r\n", ["+8613900000001"]),
+        (b"id=7&err=&src=&dst=13900000001&msg=0000", ["+8613900000001"]),
+        (b"id=7&err=&src=&msg=0000&dst=13900000001", []),
+        (b"id=7&err=&src=13900000001&msg=0000&time=200505241713", ["+8613900000001"]),  # dst may have followed
+        (b"id=7&src=13900000001&msg=hello&time=200505241713", []),
         (b"id=7&err=&src=13900000001&msg=hello", []),
         (b"id=7&err=&src=13900000001&msg=hello&dst=1069", []),
     ],

@@ -29,11 +29,15 @@ class Weather:
 
 
 class Network:
-    """Listens on ``url``; ``weather`` is what befalls the calls one after the other, fine when it has run out."""
+    """Listens on ``url``; ``weather`` is what befalls the calls one after the other, fine when it has run out.
+
+    While it ``hangs_up`` it closes each connection before anything is asked on it.
+    """
 
     def __init__(self, weather: list[Weather] | None = None) -> None:
         self.weather = weather or []
         self.texted: list[str] = []
+        self.hangs_up = False
         self.before_answer: Callable[[list[str]], None] = lambda _phones: None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -72,15 +76,17 @@ class Network:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            weather = self.weather.pop(0) if self.weather else Weather()
-            handler = threading.Thread(target=self._handle, args=(connection, weather))
+            handler = threading.Thread(target=self._handle, args=(connection,))
             self._handlers.append(handler)
             handler.start()
 
-    def _handle(self, connection: socket.socket, weather: Weather) -> None:
+    def _handle(self, connection: socket.socket) -> None:
         with connection:
             try:
+                if self.hangs_up:
+                    return
                 phones = _asked(connection)
+                weather = self.weather.pop(0) if self.weather else Weather()
                 if weather.carried:
                     self.texted += [phone for phone in phones if self.accepts(phone)]
                 self.before_answer(phones)

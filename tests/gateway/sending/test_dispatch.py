@@ -2,15 +2,15 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from receiver.gateway import Gateway, GatewayError, InDoubt, NotSent, Refusal, SendAnswer, Unreadable
-from receiver.gateway.client import transport
+from receiver.gateway import Gateway, GatewayError, InDoubt, Line, NotSent, Refusal, SendAnswer, Unreadable
+from receiver.gateway.client.gateway import Method
 from receiver.gateway.client.refusals import WrongPassword
 from receiver.gateway.sending import (
     Dispatcher,
@@ -30,6 +30,7 @@ from receiver.store import sends, tables
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
 from receiver.vocabulary.register import Source
+from tests.gateway.client.wire import hung_up
 from tests.gateway.sending.conftest import Clock
 from tests.gateway.sending.network import Network, Weather
 from tests.intake.replies import reply, rows, verified_ledger
@@ -45,8 +46,8 @@ def mobiles(count: int, first: int = 0) -> list[str]:
     return [f"154{number:08}" for number in range(first, first + count)]
 
 
-def gateway_at(url: str, *, timeout: float = 5, password: str = "demo123") -> Gateway:
-    return Gateway(url, "demo", password, timeout=timeout)
+def gateway_at(url: str, *, timeout: float = 5, password: str = "demo123", method: Method = "post") -> Gateway:
+    return Gateway(url, "demo", password, timeout=timeout, method=method)
 
 
 def dispatcher(store: Store, url: str, clock: Clock, **given: Any) -> Dispatcher:
@@ -206,35 +207,57 @@ def test_some_are_accepted_and_some_refused_with_the_code(store: Store, clock: C
     assert [row.code for row in rows(store, tables.send_recipients) if row.state == "refused"] == [6008]
 
 
-def test_what_was_not_sent_is_queued_again_with_a_growing_wait(store: Store, clock: Clock) -> None:
-    send_id = enqueue(store, mobiles(2), clock)
+def test_a_gateway_that_cant_be_reached_costs_no_claim(store: Store, clock: Clock) -> None:
+    send_id = enqueue(store, mobiles(150), clock)
+    queued = batches(store)
     nobody = dispatcher(store, f"http://127.0.0.1:{free_port()}/send/", clock)
-    waits = []
-    for attempt in range(1, 9):
+    for _ in range(2):
         with pytest.raises(NotSent):
             nobody.run_once()
-        (batch,) = batches(store)
-        assert (batch.state, batch.attempts, batch.claim) == ("queued", attempt, None)
-        assert nobody.run_once() == 0
-        waits.append((batch.not_before - clock()).total_seconds())
-        clock.moment = batch.not_before
-    assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
+        assert isinstance(nobody.run_send(send_id), NotSent)
+        assert batches(store) == queued
     with SimulatedGateway([ACCOUNT]) as gateway:
-        assert dispatcher(store, gateway.url, clock).run_once() == 1
-        assert len(gateway.sent) == 2
-    assert counted(store, send_id) == {"accepted": 2}
-
-
-def test_a_send_in_the_foreground_ends_where_nobody_listens(store: Store, clock: Clock) -> None:
-    send_id = enqueue(store, mobiles(150), clock)
-    nobody = dispatcher(store, f"http://127.0.0.1:{free_port()}/send/", clock)
-    assert isinstance(nobody.run_send(send_id), NotSent)
-    assert [batch.attempts for batch in batches(store)] == [1, 0]
-    assert counted(store, send_id) == {"queued": 150}
-    with SimulatedGateway([ACCOUNT]) as gateway:
-        # Who asks for this send does not wait until the time of the next try.
-        assert dispatcher(store, gateway.url, clock).run_send(send_id) is None
+        assert dispatcher(store, gateway.url, clock).run_once() == 2
     assert counted(store, send_id) == {"accepted": 150}
+
+
+def hung_up_first(line: Line, *phones: Any, **given: Any) -> Any:
+    """A send on a line that the gateway has closed by now."""
+    connection: Any = line._connection
+    hung_up(connection._socket)
+    return SEND(line, *phones, **given)
+
+
+SEND = Line.send
+
+
+def test_what_was_not_sent_is_queued_again_with_a_growing_wait(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Network() as network:
+        send_id = enqueue(store, mobiles(2), clock)
+        sending = dispatcher(store, network.url, clock)
+        network.hangs_up = True
+        monkeypatch.setattr(Line, "send", hung_up_first)
+        waits = []
+        for attempt in range(1, 9):
+            with pytest.raises(NotSent):
+                sending.run_once()
+            (batch,) = batches(store)
+            assert (batch.state, batch.attempts, batch.claim) == ("queued", attempt, None)
+            assert sending.run_once() == 0
+            waits.append((batch.not_before - clock()).total_seconds())
+            clock.moment = batch.not_before
+        assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
+        # Who asks for this send does not wait until the time of the next try.
+        clock.pass_(seconds=-1)
+        assert sending.run_once() == 0
+        assert isinstance(sending.run_send(send_id), NotSent)
+        monkeypatch.undo()
+        network.hangs_up = False
+        assert sending.run_send(send_id) is None
+        assert sorted(network.texted) == mobiles(2)
+    assert counted(store, send_id) == {"accepted": 2}
 
 
 def test_a_list_that_is_too_long_is_refused(store: Store, clock: Clock) -> None:
@@ -307,14 +330,14 @@ def test_a_send_that_is_cancelled_amid_a_call_that_reaches_nobody_is_not_sent_af
     with SimulatedGateway([ACCOUNT]) as gateway:
         send_id = enqueue(store, mobiles(150), clock)
 
-        def cancelled_amid(*given: Any) -> Any:
+        def cancelled_amid(*_given: Any, **_more: Any) -> Any:
             assert cancel(store, send_id, actor="li.na", reason="a slip") == 51
             assert counted(store, send_id) == {"sending": 99, "cancelled": 51}
             raise NotSent("no connection")
 
         sending = dispatcher(store, gateway.url, clock)
         with monkeypatch.context() as patch:
-            patch.setattr(transport, "_connected", cancelled_amid)
+            patch.setattr(Line, "send", cancelled_amid)
             assert isinstance(sending.run_send(send_id), NotSent)
         clock.pass_(hours=1)
         assert sending.run_send(send_id) is None
@@ -334,7 +357,7 @@ def test_a_held_send_waits_until_five_minutes_before_and_asks_the_guard_then(sto
         clock.pass_(hours=2, minutes=54)
         assert sending.run_once() == 0
         clock.pass_(minutes=2)
-        gateway_now = Gateway(gateway.url, "demo", "demo123", clock=clock)
+        gateway_now = Gateway(gateway.url, "demo", "demo123", clock=clock, method="post")
         assert Dispatcher(store, gateway_now, region="CN", clock=clock).run_once() == 1
         (sent,) = gateway.sent
         assert sent.phone == "15400000000"
@@ -386,17 +409,36 @@ def _die(*_batch: object) -> None:
     raise SystemError("killed")
 
 
-def test_who_is_interrupted_amid_a_call_leaves_it_in_doubt_at_once(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("amid", "counts"),
+    [(False, {"queued": 150}), (True, {"in_doubt": 99, "queued": 51})],
+    ids=["before its first byte", "after"],
+)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_who_is_ended_amid_a_call_leaves_it_in_doubt_at_once_or_queued_where_it_was_not_begun(
+    store: Store,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    amid: bool,
+    counts: dict[str, int],
+    error: type[BaseException],
 ) -> None:
-    def interrupted(_gateway: Gateway, *_phones: object, **_given: object) -> None:
-        raise KeyboardInterrupt
+    def interrupted(_line: Line, *_phones: object, ready: Callable[[], None], **_given: object) -> None:
+        if amid:
+            ready()
+        raise error
 
-    send_id = enqueue(store, mobiles(150), clock)
-    monkeypatch.setattr(Gateway, "send", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        dispatcher(store, "http://127.0.0.1:1/", clock).run_send(send_id)
-    assert counted(store, send_id) == {"in_doubt": 99, "queued": 51}
+    with Network() as network:
+        send_id = enqueue(store, mobiles(150), clock)
+        with monkeypatch.context() as patch:
+            patch.setattr(Line, "send", interrupted)
+            with pytest.raises(error):
+                dispatcher(store, network.url, clock).run_send(send_id)
+        assert counted(store, send_id) == counts
+        clock.pass_(hours=1)
+        assert dispatcher(store, network.url, clock).run_send(send_id) is None
+    assert counted(store, send_id).get("queued") is None
+    assert counted(store, send_id).get("in_doubt") == counts.get("in_doubt")
 
 
 def test_a_late_answer_settles_what_others_put_in_doubt_but_not_what_a_person_settled(
@@ -453,7 +495,7 @@ def test_a_person_settles_what_is_in_doubt_and_nothing_is_sent_by_it(
 def test_a_process_that_was_held_up_after_its_question_asks_again(store: Store, clock: Clock) -> None:
     with SimulatedGateway([ACCOUNT]) as gateway:
         send_id = enqueue(store, mobiles(2), clock)
-        # The claim takes the first two readings, the question whether it is fresh the third.
+        # The claim takes the first reading, the look right before the first byte the second.
         readings = iter([0.0, dispatching.START_WITHIN.total_seconds() + 1])
         frozen = Dispatcher(
             store, gateway_at(gateway.url), region="CN", clock=clock, monotonic=lambda: next(readings, 0.0)
@@ -554,14 +596,15 @@ ODD_ANSWERS = [
 def test_no_words_of_the_gateway_keep_its_answer_from_being_stored(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, answer: SendAnswer | GatewayError
 ) -> None:
-    def says(_gateway: Gateway, *_phones: object, **_given: object) -> SendAnswer:
+    def says(_line: Line, *_phones: object, **_given: object) -> SendAnswer:
         if isinstance(answer, GatewayError):
             raise answer
         return answer
 
     send_id = enqueue(store, mobiles(2), clock)
-    monkeypatch.setattr(Gateway, "send", says)
-    assert dispatcher(store, "http://127.0.0.1:1/", clock).turn() is not None
+    monkeypatch.setattr(Line, "send", says)
+    with Network() as network:
+        assert dispatcher(store, network.url, clock).turn() is not None
     counts = counted(store, send_id)
     assert counts == ({"accepted": 1, "refused": 1} if isinstance(answer, SendAnswer) else counts)
     assert counts.keys() <= {"accepted", "refused", "in_doubt"}

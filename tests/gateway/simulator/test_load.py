@@ -88,7 +88,7 @@ def _lose(connection: Connection, load: Load) -> None:
 
 def _double(connection: Connection, load: Load) -> None:
     row = connection.execute(select(messages).where(messages.c.text == load.script.line(7).text)).mappings().one()
-    connection.execute(insert(messages).values({**row, "id": new_id()}))
+    connection.execute(insert(messages).values({**row, "id": new_id(), "position": row["position"] + 1_000_000}))
 
 
 def _alter_text(connection: Connection, load: Load) -> None:
