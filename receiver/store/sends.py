@@ -131,9 +131,10 @@ def recipients(
     state: State | None = None,
     unreached: bool = False,
     after: str | None = None,
+    before: str | None = None,
     limit: int,
 ) -> Sequence[RowMapping]:
-    """The first ``limit`` recipients of a send by phone, or the first of those behind ``after``.
+    """The first ``limit`` recipients of a send by phone, the first behind ``after``, or the last before ``before``.
 
     ``unreached`` are those who were not accepted and don't wait any more.
     """
@@ -141,7 +142,6 @@ def recipients(
         select(*[column for column in send_recipients.c if column.name != "state"], _state.label("state"))
         .select_from(_with_batches)
         .where(send_recipients.c.send_id == send_id)
-        .order_by(send_recipients.c.phone)
         .limit(limit)
     )
     if state is not None:
@@ -150,7 +150,10 @@ def recipients(
         statement = statement.where(send_recipients.c.state.not_in([State.ACCEPTED, State.QUEUED]))
     if after is not None:
         statement = statement.where(send_recipients.c.phone > after)
-    return connection.execute(statement).mappings().all()
+    if before is not None:
+        backwards = statement.where(send_recipients.c.phone < before).order_by(send_recipients.c.phone.desc())
+        return list(connection.execute(backwards).mappings().all())[::-1]
+    return connection.execute(statement.order_by(send_recipients.c.phone)).mappings().all()
 
 
 def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:

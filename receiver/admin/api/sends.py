@@ -72,19 +72,8 @@ class SendPath(BaseModel):
     id: UUID
 
 
-class RecipientsQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    state: State | None = None
-    limit: int = Field(50, ge=1, le=500)
-    after: Text | None = Field(None, max_length=40, description="The last phone of the page before, as it was shown")
-
-
-class Recipients(BaseModel):
-    """A page of recipients, by phone."""
-
-    items: list[Recipient]
-    next: str | None = Field(description="`after` of the next page; or null", examples=["+8613900000001"])
+class RecipientsQuery(PageQuery):
+    state: State | None = Field(None, description="Only those in this state")
 
 
 class Why(BaseModel):
@@ -136,17 +125,27 @@ def get_send(path: SendPath) -> Response:
     return jsonify(_shown(found, counts))
 
 
-@routes.get("/sends/<uuid:id>/recipients", scope=Scope.SMS_SEND, answers={200: Recipients}, problems=(404,))
+@routes.get("/sends/<uuid:id>/recipients", scope=Scope.SMS_SEND, answers={200: Page[Recipient]}, problems=(404,))
 def list_recipients(path: SendPath, query: RecipientsQuery) -> Response:
-    """List a send's recipients by phone"""
-    with parts().store.reading() as transaction:
+    """List a send's recipients
+
+    By phone, the lowest first: `next` leads to the following ones.
+    """
+    at, store = place(query.cursor, _phone_key), parts().store
+    expire(store)
+    with store.reading() as transaction:
         if sends.get(transaction, path.id) is None:
             raise Rejected(NOT_FOUND, "no send has this id")
-        found = sends.recipients(transaction, path.id, state=query.state, after=query.after, limit=query.limit + 1)
-    act(Action.SENDS_READ).reveal(parts().store)
-    rows = found[: query.limit]
-    items = [Recipient(**{name: row[name] for name in Recipient.model_fields}).model_dump(mode="json") for row in rows]
-    return jsonify({"items": items, "next": rows[-1]["phone"] if len(found) > query.limit else None})
+        found = sends.recipients(
+            transaction,
+            path.id,
+            state=query.state,
+            after=at.older_than,
+            before=at.newer_than,
+            limit=query.limit + 1,
+        )
+    act(Action.SENDS_READ).reveal(store)
+    return jsonify(paged(found, at, query.limit, key=lambda row: row["phone"], shown=_recipient))
 
 
 @routes.post("/sends/<uuid:id>/cancel", scope=Scope.SMS_SEND, answers={200: Changed}, problems=(404,))
@@ -157,10 +156,15 @@ def cancel_send(path: SendPath, body: Why) -> Response:
     later can't be taken back there.
     """
     try:
-        people = cancel(parts().store, path.id, actor=key().actor, reason=body.reason)
+        people = cancel(
+            parts().store,
+            path.id,
+            actor=key().actor,
+            reason=body.reason,
+            noted=lambda count: act(Action.SEND_CANCELLED, str(path.id), people=count),
+        )
     except NoSuchSend:
         raise Rejected(NOT_FOUND, "no send has this id") from None
-    act(Action.SEND_CANCELLED, str(path.id), people=people).record(parts().store)
     return jsonify({"people": people})
 
 
@@ -181,6 +185,7 @@ def settle_send(path: SendPath, body: Settlement) -> Response:
             region=parts().settings.default_region,
             actor=key().actor,
             reason=body.reason,
+            noted=lambda count: act(Action.SEND_SETTLED, str(path.id), found=body.found, people=count),
         )
     except NoSuchSend:
         raise Rejected(NOT_FOUND, "no send has this id") from None
@@ -188,8 +193,18 @@ def settle_send(path: SendPath, body: Settlement) -> Response:
         raise Rejected(REFUSED, str(wrong)) from None
     if people == 0:
         raise Rejected(CONFLICT, "nobody of them is in doubt")
-    act(Action.SEND_SETTLED, str(path.id), found=body.found, people=people).record(store)
     return jsonify({"people": people})
+
+
+def _phone_key(written: Any) -> str:
+    if not isinstance(written, str) or "\x00" in written:
+        raise ValueError
+    written.encode()  # half a character is no text that a database takes
+    return written
+
+
+def _recipient(row: Any) -> dict[str, Any]:
+    return Recipient(**{name: row[name] for name in Recipient.model_fields}).model_dump(mode="json")
 
 
 def _shown(row: Any, counts: Any) -> dict[str, Any]:

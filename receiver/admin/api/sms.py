@@ -4,8 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from receiver.access import Action, Scope
 from receiver.config import ConfigurationError
 from receiver.gateway import Gateway, GatewayError, InDoubt, NotSent, Refusal, Unsendable
-from receiver.gateway.sending import Enqueued, Inadmissible, Plan, Sending, SendRequest, Unknown
+from receiver.gateway.sending import Inadmissible, Key, KeyReused, Plan, Sending, SendRequest, Unknown, send_once
 from receiver.gateway.sending.request import MOST_RECIPIENTS
 from receiver.gateway.settings import gateway_of
-from receiver.store import idempotency
-from receiver.vocabulary import new_id
 
 from ..parts import parts
 from .gate import act, key
@@ -51,10 +47,15 @@ class NewSms(BaseModel):
         None, description="When the gateway shall send it; at once without it", examples=["2099-01-01T09:00:00+08:00"]
     )
     hold: bool = Field(False, description="Keep it here until five minutes before `at`, and ask the register then")
-    sender: Text | None = Field(None, max_length=8, description="Extension digits", examples=["01"])
+    sender: Text | None = Field(
+        None, max_length=8, description="Extension digits behind the service number", examples=["01"]
+    )
+    base: Text | None = Field(
+        None, max_length=16, description="The service number: with `sender` at most 16 digits", examples=["10690001"]
+    )
     long: bool = Field(False, description="A long SMS, up to 240 characters, to mobiles alone")
     skip_invalid: bool = Field(False, description="Send to the others though some phones can't be sent to")
-    check: bool = Field(False, description="Ask the gateway first whether the text is allowed")
+    check_content: bool = Field(False, description="Ask the gateway first whether the text is allowed")
     dry_run: bool = Field(False, description="Say what it would come to; send and keep nothing")
 
 
@@ -119,8 +120,9 @@ def send_sms(body: NewSms, header: SmsHeaders) -> tuple[Response, int]:
     Who is opted out is left out, with an event in the ledger. The rest is queued, all or nothing, and a worker hands it
     to the gateway: see `GET /sends/{id}` for what became of each. 200 answers a dry run.
 
-    Send an `Idempotency-Key`, a random word of your own: whatever happens to the answer, the same request again is the
-    same send, and nobody is texted twice. The same key with another body is refused.
+    Send an `Idempotency-Key`, a random word of your own: whatever happens to the answer, the same request again within
+    a day is the same send with the same answer, and nobody is texted twice. The same key with another body is refused;
+    a request that was refused may be corrected under its key.
     """
     request = SendRequest(
         body.phones,
@@ -128,23 +130,26 @@ def send_sms(body: NewSms, header: SmsHeaders) -> tuple[Response, int]:
         body.at,
         body.hold,
         body.sender,
+        body.base,
         long=body.long,
         skip_invalid=body.skip_invalid,
     )
     chosen = parts().settings
-    sending = Sending(parts().store, chosen.default_region, charset=chosen.gateway_charset)
     with _explained():
         if body.dry_run:
-            return jsonify(_shown(None, sending.plan(request))), 200
+            plan = Sending(parts().store, chosen.default_region, charset=chosen.gateway_charset).plan(request)
+            return jsonify(_shown(None, plan)), 200
         gateway = _gateway()
-        if body.check:
-            sending.plan(request)  # what breaks a rule is not worth asking about
-            verdict = gateway.check_content(body.text)
-            if not verdict.allowed:
-                raise Rejected(REFUSED, f"the gateway forbids this text ({verdict.code}: {verdict.reason})")
-        send_id = _send_id(body, header.idempotency_key)
-        enqueued: Enqueued = sending.enqueue(request, key().actor, send_id=send_id)
-    act(Action.SEND_QUEUED, str(enqueued.send_id), recipients=len(enqueued.plan.allowed)).record(parts().store)
+        enqueued = send_once(
+            parts().store,
+            request,
+            key().actor,
+            key=_key(body, header.idempotency_key),
+            region=chosen.default_region,
+            charset=chosen.gateway_charset,
+            checked=lambda: _check(gateway, body.text) if body.check_content else None,
+            noted=lambda made: act(Action.SEND_QUEUED, str(made.send_id), recipients=len(made.plan.allowed)),
+        )
     return jsonify(_shown(enqueued.send_id, enqueued.plan)), 202
 
 
@@ -164,24 +169,18 @@ def get_balance() -> Response:
     return jsonify({"amount": left.amount, "short_name": left.short_name})
 
 
-def _send_id(body: NewSms, written: str | None) -> UUID:
-    """The id of this send: that of the request which came first with this idempotency key, else a new one."""
-    if written is None:
-        return new_id()
-    said = json.dumps(body.model_dump(mode="json"), sort_keys=True).encode()
-    with parts().store.writing() as transaction:
-        row = idempotency.claim(
-            transaction,
-            key().id,
-            written,
-            request_sha256=sha256(said).hexdigest(),
-            send_id=new_id(),
-            now=datetime.now(UTC),
-        )
-    if row["request_sha256"] != sha256(said).hexdigest():
-        raise Rejected(REUSED_KEY, "this idempotency key came with another body before: take a new one")
-    send_id: UUID = row["send_id"]
-    return send_id
+def _key(body: NewSms, word: str | None) -> Key | None:
+    if word is None:
+        return None
+    # What a program leaves out and what it gives as it is by default are the same request.
+    said = json.dumps(body.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    return Key(key().id, word, said.encode())
+
+
+def _check(gateway: Gateway, text: str) -> None:
+    verdict = gateway.check_content(text)
+    if not verdict.allowed:
+        raise Rejected(REFUSED, f"the gateway forbids this text ({verdict.code}: {verdict.reason})")
 
 
 def _shown(send_id: UUID | None, plan: Plan) -> dict[str, Any]:
@@ -208,6 +207,8 @@ def _explained() -> Iterator[None]:
     """Failures of sending as problems: what is wrong with the request, the database, or the gateway."""
     try:
         yield
+    except KeyReused as reused:
+        raise Rejected(REUSED_KEY, str(reused)) from None
     except Inadmissible as wrong:
         # The rules speak of the command line's options; here they are fields.
         fields = re.sub(r"--([a-z-]+)", lambda found: found[1].replace("-", "_"), str(wrong))

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import click
 
+from receiver.access import Act, Action
+from receiver.access.audit import Via
 from receiver.cli.acts import sender_option, watched
 from receiver.cli.database import opened, settings
 from receiver.cli.options import Moment, reveal_option
@@ -141,7 +143,15 @@ def send(
             sending.plan(request, send_id=send_id)  # what breaks a rule is not worth asking about
             _check(gateway, request.text)
         try:
-            enqueued = sending.enqueue(request, actor, send_id=send_id, told=lambda id_: hint(f"This send is {id_}"))
+            enqueued = sending.enqueue(
+                request,
+                actor,
+                send_id=send_id,
+                told=lambda id_: hint(f"This send is {id_}"),
+                noted=lambda made: Act(
+                    Action.SEND_QUEUED, actor, Via.CLI, str(made.send_id), {"recipients": len(made.plan.allowed)}
+                ),
+            )
         except Unknown as unknown:
             again = f"Or run the same again with --id {unknown.send_id}: that sends it once, whatever became of it"
             raise Down(f"{unknown}. {again}") from unknown
@@ -180,7 +190,13 @@ def dispatch(
         with watched("sending") as progress, _interruptible() as interrupted:
             failure: GatewayError | None = dispatcher.run_send(send_id, progress, stopped=interrupted)
         if interrupted():
-            cancel(store, send_id, actor=actor, reason="interrupted")
+            cancel(
+                store,
+                send_id,
+                actor=actor,
+                reason="interrupted",
+                noted=lambda people: Act(Action.SEND_CANCELLED, actor, Via.CLI, str(send_id), {"people": people}),
+            )
         counted = outcome.report(store, send_id, chosen_format, reveal=reveal)
     except StoreError as error:
         raise Down(

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import click
 
+from receiver.access import Act, Action
+from receiver.access.audit import Via
 from receiver.cli.acts import Words, sender_option
 from receiver.cli.database import opened, settings
 from receiver.cli.options import after_option, limit_option, period_options, reveal_option
@@ -157,6 +159,9 @@ def settle_(send_id: UUID, found: str, phones: tuple[str, ...], actor: str, reas
             region=chosen.default_region,
             actor=actor,
             reason=reason,
+            noted=lambda people: Act(
+                Action.SEND_SETTLED, actor, Via.CLI, str(send_id), {"found": found, "people": people}
+            ),
         )
     if count == 0:
         raise click.ClickException(
@@ -197,7 +202,13 @@ def cancel_(send_id: UUID, actor: str, reason: str) -> None:
     status 1 where nothing is queued.
     """
     with opened(settings()) as store, _explained():
-        count = cancel(store, send_id, actor=actor, reason=reason)
+        count = cancel(
+            store,
+            send_id,
+            actor=actor,
+            reason=reason,
+            noted=lambda people: Act(Action.SEND_CANCELLED, actor, Via.CLI, str(send_id), {"people": people}),
+        )
     if count == 0:
         raise click.ClickException(
             "nothing of this send is queued. What is with the gateway now is sent, unless it can't be reached: then it "

@@ -3,6 +3,7 @@
 from .dispatch import Dispatcher
 from .enqueue import Enqueued, Sending, Unknown
 from .expire import expire
+from .once import Key, KeyReused, send_once
 from .recipients import Invalid, Recipient
 from .request import InvalidPhones, Plan, SendRequest, named
 from .rules import Inadmissible
@@ -15,6 +16,8 @@ __all__ = [
     "Inadmissible",
     "Invalid",
     "InvalidPhones",
+    "Key",
+    "KeyReused",
     "NoSuchSend",
     "Plan",
     "Recipient",
@@ -24,5 +27,6 @@ __all__ = [
     "cancel",
     "expire",
     "named",
+    "send_once",
     "settle",
 ]

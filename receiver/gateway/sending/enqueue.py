@@ -9,6 +9,7 @@ from uuid import UUID
 
 from receiver.optout import guard
 from receiver.store import sends
+from receiver.store.audit_log import Note
 from receiver.store.errors import Refused, StoreError
 from receiver.store.ledger import Chain
 from receiver.store.sends import State, Transaction
@@ -80,12 +81,14 @@ class Sending:
         *,
         send_id: UUID | None = None,
         told: Callable[[UUID], None] = lambda _send_id: None,
+        noted: Callable[[Enqueued], Note] | None = None,
     ) -> Enqueued:
         """Store the send with its batches and all its recipients, in one transaction.
 
         Who is blocked is stored as that, with a ledger event. The same ``send_id`` (a UUIDv7: sends are listed by it)
         again, with the same text to the same phones, is the same send: it is stored once however often this is called,
-        and though its time is past by then. ``told`` gets the id before anything is stored.
+        and though its time is past by then. ``told`` gets the id before anything is stored; ``noted`` is written with
+        what is.
 
         Raises Inadmissible, StoreError: nothing is stored then. Raises Unknown where the database was lost amid the
         commit, and did not come back in time to say whether it is.
@@ -106,6 +109,8 @@ class Sending:
             if was_stored is not None:
                 return self._stored(connection, was_stored, request, plan)
             enqueued = self._store_send(connection, send_id, request, actor, plan, moment)
+            if noted is not None:
+                noted(enqueued).note(connection)
             was_written = True
             return enqueued
 

@@ -35,7 +35,7 @@ def sending(database_url: str, tmp_path: Path, gateway: SimulatedGateway) -> Ite
 
 def dispatch(admin: Admin, gateway: SimulatedGateway) -> None:
     """What a worker does."""
-    dispatcher = Dispatcher(admin.store, Gateway(gateway.url, "demo", "demo123"), region="CN")
+    dispatcher = Dispatcher(admin.store, Gateway(gateway.url, "demo", "demo123", method="post"), region="CN")
     while dispatcher.run_once():
         pass
 
@@ -140,7 +140,7 @@ def test_the_gateway_s_refusals_and_silences_are_told(sending: Admin, gateway: S
     assert api.get("/gateway/balance").ok()["amount"] == 1_000_000
     assert api.post("/sms/check", {"text": "hello"}).ok()["allowed"] is True
     assert api.post("/sms/check", {"text": "买代开发票"}).ok()["code"] == 6005
-    refused = api.post("/sms", {"text": "买代开发票", "phones": ["13900000001"], "check": True}).problem(422)
+    refused = api.post("/sms", {"text": "买代开发票", "phones": ["13900000001"], "check_content": True}).problem(422)
     assert "6005" in refused["detail"]
     assert rows(sending.store, tables.sends) == []
     gateway.faults = [Fault(Kind.ERROR_500, every=1)]

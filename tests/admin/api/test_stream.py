@@ -130,6 +130,18 @@ def test_what_is_committed_late_is_not_missed(admin: Admin) -> None:
     assert len(watching.events) == 2
 
 
+def test_a_stream_until_a_time_that_has_passed_tells_what_there_was_and_ends(admin: Admin) -> None:
+    put(admin, "there", dst="9999")
+    # As it was received before, so that the time has passed.
+    long_ago = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    admin.filled.reply(b"src=13900000001&dst=9999&msg=then", at=long_ago)
+    api = admin.api(Scope.MESSAGES_READ)
+    until = (long_ago + timedelta(minutes=1)).isoformat()
+    answer = api.get("/messages/stream", dst="9999", since=long_ago.isoformat(), until=until)
+    events = [json.loads(line.removeprefix("data: ")) for line in answer.body.decode().splitlines() if "data: " in line]
+    assert [event["text"] for event in events] == ["then"]
+
+
 def test_a_stream_ends_with_its_key_and_on_sigterm(fresh_admin: Admin) -> None:
     made = fresh_admin.key(Scope.MESSAGES_READ)
     one = opened(fresh_admin, Api(fresh_admin.port, made.token))
