@@ -4,7 +4,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, exc, make_url
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
@@ -47,6 +47,8 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
         event.listen(engine, "connect", _relax if relaxed else _set_pragmas)
         if not relaxed:
             event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "handle_error", _replace_lost)
     return engine
 
 
@@ -106,6 +108,13 @@ def _set_wal(cursor: sqlite3.Cursor) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
+
+
+def _replace_lost(failure: ExceptionContext) -> None:
+    # A pooled connection that breaks while it is asked whether it stands may fail with an error about our own settings,
+    # since psycopg believes it busy. Whatever it fails with, it does not stand.
+    if failure.is_pre_ping:
+        failure.is_disconnect = True
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -21,8 +21,6 @@ def is_unavailable(error: Exception) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return state[:2] in _SERVER_CLASSES
-    if "in transaction status" in str(error.orig):
-        return True  # psycopg, of a pooled connection that was lost while it was asked whether it stands
     # SQLite says locked, full, read-only, unreadable with OperationalError, corrupt with a bare DatabaseError;
     # psycopg gives no state where there is no connection.
     return isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from receiver import cli
-from receiver.gateway import Gateway
+from receiver.gateway import Line
 from receiver.gateway.sending import dispatch
 from receiver.store.store import Store
 
@@ -47,7 +47,7 @@ def main(how: str, step: str, number: int) -> None:
 
 
 def _watch(reach: Any) -> None:
-    writing, send = Store.writing, Gateway.send
+    writing, send = Store.writing, Line.send
 
     @contextmanager
     def watched_writing(store: Store) -> Iterator[Any]:
@@ -56,15 +56,15 @@ def _watch(reach: Any) -> None:
             reach(BEFORE_COMMIT)
         reach(AFTER_COMMIT)
 
-    def watched_send(gateway: Gateway, *phones: Any, **given: Any) -> Any:
+    def watched_send(line: Line, *phones: Any, **given: Any) -> Any:
         reach(BEFORE_CALL)
         reach(IN_CALL)
-        answer = send(gateway, *phones, **given)
+        answer = send(line, *phones, **given)
         reach(AFTER_CALL)
         return answer
 
     Store.writing = watched_writing  # type: ignore[method-assign, assignment]
-    Gateway.send = watched_send  # type: ignore[method-assign, assignment]
+    Line.send = watched_send  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from receiver.gateway import Gateway, InDoubt, Line, NotSent, Unsendable
 from tests.gateway.client.conftest import PASSWORD, Answers, client
-from tests.gateway.client.wire import Reset, Unasked, http, hung_up
+from tests.gateway.client.wire import Reset, Unasked, http
 
 SENT = http(b"num=1&success=13900000001&faile=&err=&errid=0")
 PHONES = ["13900000001"]
@@ -67,7 +67,7 @@ def test_on_a_line_that_the_gateway_has_hung_up_nothing_is_sent(answers: Answers
     server = answers(unasked, tls=tls)
     asked = []
     with client(server).connect() as line:
-        hung_up(socket_of(line))
+        server.hang_up(socket_of(line))
         with pytest.raises(NotSent, match="of no use") as failure:
             line.send(PHONES, "a", ready=lambda: asked.append("ready"))
     assert asked == []
@@ -81,7 +81,7 @@ def test_where_the_first_write_fails_nothing_was_sent(answers: Answers) -> None:
         # Broken off in the moment between the look at the connection and the write.
         line._connection._check_open = lambda: None  # type: ignore[attr-defined]
         with pytest.raises(NotSent):
-            line.send(PHONES, "a", ready=lambda: hung_up(socket_of(line)))
+            line.send(PHONES, "a", ready=lambda: server.hang_up(socket_of(line)))
 
 
 def test_a_send_that_was_written_and_got_no_answer_is_in_doubt_on_a_line_too(answers: Answers, tls: bool) -> None:

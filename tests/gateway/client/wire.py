@@ -50,7 +50,7 @@ class Deaf:
 
 @dataclass(frozen=True)
 class Unasked:
-    """Say this before anything is asked, and hang up: orderly, or by breaking the connection off."""
+    """On ``hang_up`` say this, before anything is asked, and end it: orderly, or by breaking the connection off."""
 
     said: bytes = b""
     reset: bool = False
@@ -92,6 +92,7 @@ class Answering:
     def __init__(self, *behaviours: Behaviour, tls: bool = False) -> None:
         self.behaviours: Sequence[Behaviour] = behaviours
         self.asked: list[Asked] = []
+        self._may_hang_up = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.port: int = self._listener.getsockname()[1]
@@ -113,6 +114,11 @@ class Answering:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._thread.join(10)
+
+    def hang_up(self, connection: socket.socket) -> None:
+        """Have the first connection ended, and wait until the other end, which is ``connection``, has got that."""
+        self._may_hang_up.set()
+        hung_up(connection)
 
     def _serve(self) -> None:
         count = 0
@@ -138,6 +144,7 @@ class Answering:
             _wait_for_end(connection)
             return
         if isinstance(behaviour, Unasked):
+            self._may_hang_up.wait(10)
             connection.sendall(behaviour.said)
             if behaviour.reset:
                 _end_with_reset(connection)

@@ -43,27 +43,37 @@ class Wire:
             except OSError:
                 return
             server = socket.create_connection(self._server)
-            threading.Thread(target=self._carry, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(server, client, False), daemon=True).start()
+            is_answer_lost = threading.Event()
+            threading.Thread(target=self._ask, args=(client, server, is_answer_lost), daemon=True).start()
+            threading.Thread(target=self._answer, args=(server, client, is_answer_lost), daemon=True).start()
 
-    def _carry(self, source: socket.socket, target: socket.socket, to_server: bool) -> None:
-        try:
-            while data := source.recv(65_536):
-                if to_server and b"COMMIT" in data and self.breaks_off:
-                    if self.breaks_off.pop(0) == "after":
-                        target.sendall(data)
-                        target.recv(1, socket.MSG_PEEK)  # the server has carried it out
-                    break
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)  # close() alone does not end what another thread waits for
-            end.close()
+    def _ask(self, client: socket.socket, server: socket.socket, is_answer_lost: threading.Event) -> None:
+        with _ended(client, server):
+            while data := client.recv(65_536):
+                if b"COMMIT" in data and self.breaks_off:
+                    if self.breaks_off.pop(0) == "before":
+                        break
+                    is_answer_lost.set()
+                server.sendall(data)
+
+    def _answer(self, server: socket.socket, client: socket.socket, is_answer_lost: threading.Event) -> None:
+        with _ended(client, server):
+            while (data := server.recv(65_536)) and not is_answer_lost.is_set():
+                client.sendall(data)
 
     def close(self) -> None:
         self._listener.close()
+
+
+@contextmanager
+def _ended(*ends: socket.socket) -> Iterator[None]:
+    """Close both ends of a connection that is carried, however that goes."""
+    with suppress(OSError):
+        yield
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)  # close() alone does not end what another thread waits for
+        end.close()
 
 
 @contextmanager
