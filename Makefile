@@ -21,7 +21,7 @@ help: ## list the tasks
 install: .venv/.runtime ## install the receiver into .venv, from hashed pins
 
 .PHONY: run
-run: .venv/.runtime ## serve: callback and status page
+run: .venv/.runtime ## serve: callback, console and worker
 	@exec $(BIN)/receiver serve
 
 # --- develop
@@ -33,6 +33,10 @@ test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
 .PHONY: test-kannel
 test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)
 	@$(BIN)/python -m pytest -m kannel tests/kannel $(ARGS)
+
+.PHONY: test-browser
+test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
+	@$(BIN)/python -m pytest -m browser tests/admin/console $(ARGS)
 
 .PHONY: lint
 lint: .venv/.dev ## check style, format and which package imports which
@@ -60,6 +64,10 @@ accuracy: .venv/.bench ## measure how often the charset is decided rightly
 .PHONY: lock
 lock: .venv/.uv ## pin every dependency anew (ARGS=--upgrade for newer versions)
 	@$(foreach name,$(LOCKS),$(COMPILE) $(or $(wildcard requirements/$(name).in),pyproject.toml) -o requirements/$(name).txt &&) true
+
+.PHONY: vendor
+vendor: .venv/.dev ## fetch the scripts and styles of others anew, as the manifests name them (needs npm)
+	@$(BIN)/python -m tests.vendored
 
 .PHONY: clean
 clean: ## remove .venv, caches and builds; var/ stays
