@@ -65,6 +65,10 @@ accuracy: .venv/.bench ## measure how often the charset is decided rightly
 lock: .venv/.uv ## pin every dependency anew (ARGS=--upgrade for newer versions)
 	@$(foreach name,$(LOCKS),$(COMPILE) $(or $(wildcard requirements/$(name).in),pyproject.toml) -o requirements/$(name).txt &&) true
 
+.PHONY: strings
+strings: .venv/.dev ## collect the console's strings into the catalogue, to be translated there
+	@$(BIN)/python -m tests.admin.console.strings
+
 .PHONY: vendor
 vendor: .venv/.dev ## fetch the scripts and styles of others anew, as the manifests name them (needs npm)
 	@$(BIN)/python -m tests.vendored

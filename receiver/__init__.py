@@ -44,7 +44,7 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
 
 
 def create_admin_app(settings: "Settings") -> "Flask":
-    """The application of the admin role: the status page and the JSON API."""
+    """The application of the admin role: the console and the JSON API."""
     from receiver.admin import app
 
     return app.create_admin_app(settings)

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("var"), description="folder of the SQLite database")
     callback_bind: str = Field("0.0.0.0:8000", description="host:port where the gateway's requests come in")
-    admin_bind: str = Field("127.0.0.1:8001", description="host:port of the status page")
+    admin_bind: str = Field("127.0.0.1:8001", description="host:port of the console and the JSON API")
     callback_path: str = Field("/recv.asp", description="path that the gateway requests")
     callback_token: SecretStr | None = Field(
         None, description="secret that the gateway must send as ?token= or as /<token>/recv.asp"
@@ -220,6 +220,16 @@ class Settings(BaseSettings):
         """
         return _WORKER_DRAIN + (2 * self.gateway_timeout if self.gateway_name else 0)
 
+    @property
+    def callback_url_here(self) -> str:
+        """Where this machine reaches the callback, without its token."""
+        return f"http://{_reached_at(self.callback_bind)}{self.callback_path}"
+
+    @property
+    def admin_url_here(self) -> str:
+        """Where this machine reaches the console, without a slash at the end."""
+        return f"http://{_reached_at(self.admin_bind)}"
+
     @cached_property
     def reading(self) -> Reading:
         """How this installation reads what comes."""
@@ -230,6 +240,12 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database's URL, with the default worked out."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'receiver.db'}"
+
+
+def _reached_at(bind: str) -> str:
+    host, _, port = bind.rpartition(":")
+    everywhere = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+    return f"{everywhere.get(host, host)}:{port}"
 
 
 def load() -> Settings:

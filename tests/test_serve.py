@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.admin.console.visitor import PASSWORD, Visitor
 from tests.postgres import Postgres
 from tests.serving import free_port
 
@@ -86,6 +88,15 @@ def eventually(true: Callable[[], bool], served: Served) -> None:
         time.sleep(0.05)
 
 
+def first_admin(served: Served) -> Visitor:
+    """Whoever opened the link that was printed, and set a password."""
+    (path,) = re.findall(rf"http://127\.0\.0\.1:{served.admin}(/welcome/\S+)", served.log)
+    visitor = Visitor(served.admin)
+    visitor.get(path)
+    visitor.follow(path, password=PASSWORD, again=PASSWORD)
+    return visitor
+
+
 def test_a_newcomer_sees_where_replies_come_in_and_what_to_try(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         eventually(lambda: "Try it" in served.log, served)
@@ -93,18 +104,19 @@ def test_a_newcomer_sees_where_replies_come_in_and_what_to_try(tmp_path: Path) -
         assert f"http://127.0.0.1:{served.callback}/recv.asp" in served.log
         assert f"http://127.0.0.1:{served.admin}/" in served.log
         assert served.push("hello") == "0"
-        assert "Last reply received" in served.get(served.admin, "/")
+        assert "last reply came in" in first_admin(served).get("/").words
         assert (tmp_path / "var" / "receiver.db").exists()
 
 
-def test_the_status_page_says_what_to_do_about_a_refused_source(tmp_path: Path) -> None:
+def test_the_overview_says_what_to_do_about_a_refused_source(tmp_path: Path) -> None:
     with serving(tmp_path, RECEIVER_ALLOWED_SOURCES="192.0.2.1") as served:
         eventually(lambda: served.push("hello") == "-2", served)
-        eventually(lambda: "Refused sources" in served.get(served.admin, "/"), served)
+        eventually(lambda: "Try it" in served.log, served)
+        visitor = first_admin(served)
+        eventually(lambda: "Refused sources" in visitor.get("/").words, served)
 
-        page = served.get(served.admin, "/")
-        assert "127.0.0.1" in page
-        assert "RECEIVER_ALLOWED_SOURCES" in page
+        page = visitor.get("/").words
+        assert "RECEIVER_ALLOWED_SOURCES=192.0.2.1/32,127.0.0.1" in page
         assert "13900000001" not in page
 
 
@@ -150,7 +162,7 @@ def test_the_callback_answers_minus_four_until_its_database_is_there(postgres: P
             eventually(lambda: served.push("early") == "-4", served)
             assert served.get(served.callback, "/healthz") == "alive"
             assert served.get(served.callback, "/readyz").startswith("not ready")
-            eventually(lambda: "can't be used" in served.get(served.admin, "/"), served)
+            eventually(lambda: "RECEIVER_DATABASE_URL" in served.get(served.admin, "/login"), served)
 
             postgres.start()
             eventually(lambda: served.push("late") == "0", served)

@@ -42,6 +42,20 @@ class Action(StrEnum):
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     PASSWORD_CHANGED = "gateway.password.changed"
+    PERSON_INVITED = "person.invited"
+    PERSON_LINKED = "person.linked"
+    PERSON_JOINED = "person.joined"
+    """Somebody set a password by a link."""
+    PERSON_CHANGED = "person.changed"
+    PERSON_DISABLED = "person.disabled"
+    PERSON_ENABLED = "person.enabled"
+    LOGGED_IN = "person.logged-in"
+    LOGGED_OUT = "person.logged-out"
+    SESSIONS_ENDED = "person.sessions-ended"
+    OWN_PASSWORD_CHANGED = "person.password-changed"
+    SECOND_FACTOR_ENABLED = "person.second-factor-enabled"
+    SECOND_FACTOR_DISABLED = "person.second-factor-disabled"
+    TEST_PUSHED = "test.pushed"
 
 
 # What this process has noted of this hour.

@@ -86,9 +86,10 @@ class People:
             return rows.any_with_password(transaction)
 
     def page(self, *, after: str | None = None, limit: int) -> Sequence[Person]:
-        """People by name. Raises StoreError."""
+        """People by name, behind the name ``after``. Raises StoreError."""
+        behind = None if after is None else _folded(after)
         with self._store.reading() as transaction:
-            return [person_of(row) for row in rows.page(transaction, after=after, limit=limit)]
+            return [person_of(row) for row in rows.page(transaction, after=behind, limit=limit)]
 
     def get(self, wanted: UUID | str) -> Person:
         """Somebody by id or name. Raises AccessError, StoreError."""

@@ -7,7 +7,9 @@ from typing import cast
 from flask import current_app
 
 from receiver.access import Keys
+from receiver.access.people import People
 from receiver.access.rates import Policy, Rates
+from receiver.access.sessions import Sessions
 from receiver.config import Settings
 from receiver.optout.register import Register
 from receiver.store.rate_windows import RateWindows
@@ -26,6 +28,14 @@ class Parts:
     @cached_property
     def keys(self) -> Keys:
         return Keys(self.store)
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.store)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.store)
 
     @cached_property
     def rates(self) -> Rates:

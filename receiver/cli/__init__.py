@@ -28,6 +28,7 @@ _COMMANDS = {
     "subscriptions": "receiver.cli.subscriptions",
     "gateway": "receiver.cli.gateway",
     "keys": "receiver.cli.keys",
+    "users": "receiver.cli.users",
     "simulate": "receiver.cli.simulate",
 }
 

@@ -10,10 +10,13 @@ from functools import partial
 import click
 
 from receiver import config
+from receiver.access.people import People
 from receiver.cli import UNAVAILABLE
 from receiver.observability import configure_logging
-from receiver.store.errors import Unavailable
+from receiver.store.errors import StoreError, Unavailable
 from receiver.store.store import Store
+
+from .users import link_of
 
 ROLES = ("callback", "admin", "worker")
 _RETRY_SECONDS = 2.0
@@ -58,7 +61,7 @@ def command(role: str | None) -> None:
         supervisor.start()
         if supervisor.wait_ready({"callback": settings.callback_bind, "admin": settings.admin_bind}):
             with suppress(OSError):  # nobody to read it is no reason to stop
-                click.echo(_greeting(settings), err=True)
+                click.echo(_greeting(settings, _first_admin(settings)), err=True)
         status = supervisor.run()
     except BaseException:
         supervisor.drain()  # whatever went wrong here, nothing may be left running that no one watches
@@ -111,10 +114,21 @@ def _migrate_later(settings: config.Settings) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def _greeting(settings: config.Settings) -> str:
-    host, _, port = settings.callback_bind.rpartition(":")
-    path = settings.callback_path
-    local = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}{path}"
+def _first_admin(settings: config.Settings) -> str | None:
+    """The link that makes the first admin, while nobody can log in to the console."""
+    store = Store(settings.url, pooled=False)
+    try:
+        invitation = People(store).first_admin()
+    except StoreError:  # said already, and the login page tells how to get one later
+        return None
+    finally:
+        store.close()
+    return link_of(invitation, settings) if invitation else None
+
+
+def _greeting(settings: config.Settings, first_admin: str | None) -> str:
+    local = settings.callback_url_here
+    port, path = settings.callback_bind.rpartition(":")[2], settings.callback_path
     token = "<your token>" if settings.callback_token else None
     public = f"http://<this host>:{port}{path}" + (f"?token={token}" if token else "")
     example = f"{local}?src=13900000000&dst=10690000&msg=hello" + (f"&token={token}" if token else "")
@@ -123,7 +137,8 @@ def _greeting(settings: config.Settings) -> str:
             "",
             f"  Replies come in at  {local}",
             f"                      register {public} with the gateway",
-            f"  Status page         http://{settings.admin_bind}/",
+            f"  Console             {settings.admin_url_here}/",
+            *([f"                      become its first admin: {first_admin}"] if first_admin else []),
             f"  Database            {Store(settings.url).description}",
             "",
             "  Try it, in another terminal:",

@@ -1,8 +1,8 @@
-"""Statements for the status page: a handful of numbers, each by an index."""
+"""Statements for the overview: a handful of numbers, each by an index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
@@ -16,7 +16,7 @@ _REFUSED_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What there is now; the counts are of the last 24 hours unless they say otherwise."""
+    """What there is now; replies and unsubscribes are those since a moment."""
 
     replies: int
     unsubscribes: int
@@ -26,10 +26,9 @@ class Overview:
     refused: Sequence[RowMapping]
 
 
-def overview(connection: Connection) -> Overview:
+def overview(connection: Connection, *, since: datetime) -> Overview:
     """The present state."""
-    day_ago = earliest_id(datetime.now(UTC) - timedelta(hours=24))
-    today = select(func.count()).where(messages.c.id >= day_ago)
+    today = select(func.count()).where(messages.c.id >= earliest_id(since))
     last = select(messages.c.received_at, messages.c.peer).order_by(messages.c.id.desc()).limit(1)
     waiting = select(func.count()).select_from(quarantine).where(quarantine.c.replayed_at.is_(None))
     return Overview(

@@ -6,7 +6,6 @@ from . import (
     audit,
     documents,
     exports,
-    failures,
     gate,
     keys,
     messages,
@@ -44,7 +43,6 @@ def add_api(app: OpenAPI) -> None:
     """Give ``app`` the API, its description and its documentation."""
     app.url_map.converters.update(CONVERTERS)
     gate.guard(app)
-    failures.handle(app)
     for subject in SUBJECTS:
         app.register_api(subject.routes.blueprint)
     documents.describe(app, [route for subject in SUBJECTS for route in subject.routes.declared])

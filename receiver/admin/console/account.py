@@ -1,0 +1,129 @@
+"""Somebody's own account: password, second factor, time zone, and where they are logged in."""
+
+import re
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import segno
+from flask import Response, abort, make_response, render_template, request
+from werkzeug.wrappers import Response as Redirection
+
+from receiver.access import Action
+from receiver.access.passwords import SHORTEST, WeakPassword
+from receiver.access.people import AccessError, new_totp_secret, totp_address
+
+from ..parts import parts
+from . import words
+from .forms import Form
+from .languages import gettext
+from .notices import done
+from .routes import Pages, Who
+from .visitor import act, logged_in, person
+
+pages = Pages("account")
+
+_HERE = "console.account.show"
+_SECRET = re.compile(r"[A-Z2-7]{32}")
+_LONGEST_CODE, _LONGEST_ZONE = 20, 64
+# Offered first; every other name of the time zone database is taken too.
+ZONES = ("Asia/Shanghai", "Asia/Hong_Kong", "Asia/Taipei", "Asia/Singapore", "Asia/Tokyo", "Europe/Berlin", "UTC")
+
+
+@pages.get("/account", needs=Who.MEMBER)
+def show() -> str:
+    return _page(Form({}))
+
+
+@pages.post("/account/password", needs=Who.MEMBER)
+def change_password() -> Response | Redirection:
+    form, held = Form(request.form), logged_in()
+    old, new = form.secret("old"), form.secret("password")
+    if new and form["again"] != new:
+        form.errors["again"] = words.different()
+    if not form.errors:
+        try:
+            parts().people.change_password(
+                held.person, old, new, keep_session=held.id, act=act(Action.OWN_PASSWORD_CHANGED, held.person.name)
+            )
+            return done("password-changed", _HERE)
+        except WeakPassword as weak:
+            form.errors["password"] = words.weakness(weak)
+        except AccessError as refused:
+            form.errors["old"] = words.refusal(refused)
+    return make_response(_page(form), 422)
+
+
+@pages.post("/account/zone", needs=Who.MEMBER)
+def change_zone() -> Response | Redirection:
+    form = Form(request.form)
+    zone = form.line("zone", longest=_LONGEST_ZONE)
+    if zone and zone not in available_timezones():
+        form.errors["zone"] = gettext("Write a zone of the time zone database, like Asia/Shanghai.")
+    if form.errors:
+        return make_response(_page(form), 422)
+    parts().people.change(person(), zone=zone)
+    return done("saved", _HERE)
+
+
+@pages.get("/account/second-factor", needs=Who.MEMBER)
+def second_factor() -> str:
+    return _second_factor(Form({}), new_totp_secret())
+
+
+@pages.post("/account/second-factor", needs=Who.MEMBER)
+def enable_second_factor() -> Response | Redirection:
+    form = Form(request.form)
+    secret, code = form["secret"], form.line("code", longest=_LONGEST_CODE)
+    if not _SECRET.fullmatch(secret):
+        abort(400)
+    if not form.errors:
+        try:
+            enabled = act(Action.SECOND_FACTOR_ENABLED, person().name)
+            parts().people.enable_totp(person(), secret, code, act=enabled)
+            return done("second-factor-enabled", _HERE)
+        except AccessError as refused:
+            form.errors["code"] = words.refusal(refused)
+    return make_response(_second_factor(form, secret), 422)
+
+
+@pages.post("/account/second-factor/off", needs=Who.MEMBER)
+def disable_second_factor() -> Response | Redirection:
+    form = Form(request.form)
+    present = form.secret("present")
+    if not form.errors:
+        try:
+            disabled = act(Action.SECOND_FACTOR_DISABLED, person().name)
+            parts().people.disable_totp(person(), present, act=disabled)
+            return done("second-factor-disabled", _HERE)
+        except AccessError as refused:
+            form.errors["present"] = words.refusal(refused)
+    return make_response(_page(form), 422)
+
+
+@pages.post("/account/sessions/<uuid:session_id>/end", needs=Who.MEMBER)
+def end_session(session_id: UUID) -> Redirection:
+    parts().sessions.end(person(), session_id)
+    return done("session-ended", _HERE)
+
+
+@pages.post("/account/sessions/end", needs=Who.MEMBER)
+def end_other_sessions() -> Redirection:
+    held = logged_in()
+    act(Action.SESSIONS_ENDED, held.person.name).record(parts().store)
+    parts().sessions.end(held.person, but=held.id)
+    return done("sessions-ended", _HERE)
+
+
+def _page(form: Form) -> str:
+    held = logged_in()
+    sessions = parts().sessions.of_person(held.person)
+    return render_template(
+        "console/account.html", form=form, held=held, sessions=sessions, zones=ZONES, shortest=SHORTEST
+    )
+
+
+def _second_factor(form: Form, secret: str) -> str:
+    code = segno.make(totp_address(person(), secret), error="m")
+    # Paths with attributes of their own, and no style: the policy of the pages forbids that.
+    image = code.svg_inline(scale=4, border=3, dark="#000", light="#fff", omitsize=True)
+    return render_template("console/second_factor.html", form=form, secret=secret, image=image)

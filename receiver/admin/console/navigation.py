@@ -1,0 +1,30 @@
+"""Where the console's pages are found: one line for each, shown to whoever may see it."""
+
+from dataclasses import dataclass
+
+from receiver.access.people import Person
+from receiver.access.roles import Permission
+
+from .languages import Words, lazy_gettext
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A link of the navigation. ``section`` is the blueprint whose pages it stands for."""
+
+    section: str
+    endpoint: str
+    name: Words
+    permission: Permission
+
+
+ENTRIES = (
+    Entry("overview", "console.overview.show", lazy_gettext("Overview"), Permission.SEE),
+    Entry("people", "console.people.index", lazy_gettext("People"), Permission.PEOPLE),
+    Entry("audit", "console.audit.index", lazy_gettext("Audit"), Permission.AUDIT),
+)
+
+
+def entries(person: Person) -> list[Entry]:
+    """What this person may go to."""
+    return [entry for entry in ENTRIES if person.may(entry.permission)]

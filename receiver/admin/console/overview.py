@@ -1,0 +1,71 @@
+"""The first page: whether replies come in, and what to do where they don't; with a test reply for who tries it."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, make_response, render_template
+from flask_babel import get_timezone
+from werkzeug.wrappers import Response as Redirection
+
+from receiver.access import Action
+from receiver.access.roles import Permission
+from receiver.gateway.simulator.connection import ACKNOWLEDGED, Connection
+from receiver.gateway.simulator.script import simulated_phone
+from receiver.gateway.simulator.target import Target
+from receiver.gateway.simulator.wire import Encoding, parameters, request, written
+from receiver.store import overview, tasks
+from receiver.worker.roster import task_names
+from receiver.worker.status import State, status
+
+from ..parts import parts
+from .notices import done
+from .routes import Pages
+from .visitor import act
+
+pages = Pages("overview")
+
+_TEST_NUMBER, _TEST_TEXT = "10690000", "控制台测试"
+_TEST_SECONDS = 5.0
+_TROUBLED = (State.STUCK, State.FAILING)
+
+
+@pages.get("/", needs=Permission.SEE)
+def show() -> str:
+    return _page()
+
+
+@pages.post("/test-reply", needs=Permission.SEND)
+def push_test_reply() -> Response | Redirection:
+    """Do what the gateway does: request the callback's address on this machine, with a made-up phone."""
+    act(Action.TEST_PUSHED).record(parts().store)
+    settings = parts().settings
+    token = settings.callback_token.get_secret_value() if settings.callback_token else None
+    target = Target.of(settings.callback_url_here, allow_remote=True).with_token(token)
+    said = parameters(simulated_phone(0), _TEST_NUMBER, written(_TEST_TEXT, Encoding.UTF_8))
+    with Connection(target, timeout=_TEST_SECONDS) as connection:
+        answer = connection.ask(request(target.host, target.path, said))
+    if answer.acknowledged:
+        return done("test-pushed", "console.overview.show")
+    return make_response(_page(tried=answer.said), 502)
+
+
+def _page(tried: str | None = None) -> str:
+    settings = parts().settings
+    midnight = datetime.now(get_timezone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    here = task_names(settings)
+    with parts().store.reading() as connection:
+        seen = overview.overview(connection, since=midnight)
+        standings = tasks.every_standing(connection)
+    known: list[dict[str, Any]] = [status(standing, here) for standing in standings]
+    return render_template(
+        "console/overview.html",
+        seen=seen,
+        tasks=known,
+        troubled=[task for task in known if task["state"] in _TROUBLED],
+        never=[name for name in here if name not in {task["name"] for task in known}],
+        settings=settings,
+        database=parts().store.description,
+        tried=tried,
+        acknowledged=ACKNOWLEDGED,
+        now=datetime.now(get_timezone()),
+    )

@@ -1,0 +1,197 @@
+"""What the pages tell: the overview, people, the audit, and what goes wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from receiver.access.people import People
+from receiver.access.roles import Role
+from receiver.vocabulary import Reason
+from tests.admin.conftest import Admin, running
+from tests.admin.console.conftest import LogIn
+from tests.admin.console.visitor import PASSWORD, Visitor, somebody, visiting
+from tests.postgres import Postgres
+from tests.serving import Server
+
+
+def test_a_newcomer_is_taught_and_pushes_a_test_reply_through_the_real_path(database_url: str, tmp_path: Path) -> None:
+    with Server(database_url, tmp_path) as callback:
+        bind = {"RECEIVER_CALLBACK_BIND": f"127.0.0.1:{callback.port}"}
+        with running(database_url, tmp_path, bind) as admin:
+            visitor = visiting(admin.port, admin.store, somebody(admin.store, Role.OPERATOR))
+            empty = visitor.get("/").words
+            assert f":{callback.port}/recv.asp" in empty
+            assert "RECEIVER_ALLOWED_SOURCES" in empty
+            assert "Replies today 0" in empty
+            told = visitor.follow("/test-reply").words
+            assert "The test reply was stored" in told
+            assert "from 127.0.0.1" in told
+            assert "Replies today 1" in told
+            (message,) = admin.rows("messages")
+            assert message["text"] == "控制台测试"
+            callback.kill9()
+            visitor.get("/")
+            refused = visitor.post("/test-reply")
+            assert (refused.status, "unreachable" in refused.words) == (502, True)
+
+
+def test_a_refused_source_is_named_with_what_to_add(database_url: str, tmp_path: Path) -> None:
+    with Server(database_url, tmp_path, {"RECEIVER_ALLOWED_SOURCES": "192.0.2.1"}) as callback:
+        assert callback.get("/recv.asp?src=13900000001&dst=1069&msg=hello") == b"-2"
+        allowed = {"RECEIVER_ALLOWED_SOURCES": "192.0.2.1"}
+        with running(database_url, tmp_path, allowed) as admin:
+            visitor = visiting(admin.port, admin.store, somebody(admin.store, Role.VIEWER))
+            page = visitor.get("/")
+            while "Refused sources" not in page.words:  # counted within a second, and not before the answer
+                page = visitor.get("/")
+            assert "RECEIVER_ALLOWED_SOURCES=192.0.2.1/32,127.0.0.1" in page.words
+            assert "13900000001" not in page.text
+
+
+def test_the_overview_counts_and_says_what_to_do(admin: Admin, log_in: LogIn) -> None:
+    admin.filled.reply(b"src=13900000001&dst=10690000&msg=0000")
+    admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    page = log_in(Role.VIEWER).get("/").words
+    assert "Unsubscribes among them 1" in page
+    assert "receiver quarantine list" in page
+    assert "from 203.81.21.34" in page
+    assert "No worker has run yet" in page
+    assert "Push a test reply" not in page, "a viewer may not"
+    assert "13900000001" not in page
+
+
+def test_people_are_invited_changed_shut_out_and_let_in(admin: Admin, log_in: LogIn) -> None:
+    boss = log_in(Role.ADMIN)
+    boss.get("/people")
+    assert "Choose one of these" in boss.post("/people", name="Tian", role="king").words
+    assert "Write something" in boss.post("/people", name=" ", role="viewer").words
+    shown = boss.post("/people", name="Tian", role="viewer")
+    (address,) = re.findall(r'value="(http://[^"]+/welcome/[^"]+)"', shown.text)
+    assert address.startswith(f"http://127.0.0.1:{admin.port}/welcome/")
+    assert "somebody of this name already" in boss.post("/people", name="tian", role="viewer").words
+    tian = Visitor(admin.port)
+    path = address.partition(f":{admin.port}")[2]
+    tian.get(path)
+    tian.follow(path, password=PASSWORD, again=PASSWORD)
+    assert tian.get("/audit").status == 403
+
+    person = People(admin.store).get("tian")
+    boss.get(f"/people/{person.id}")
+    assert "Compliance" in boss.follow(f"/people/{person.id}/role", role="compliance").words
+    assert tian.get("/audit").status == 200
+    assert "can't log in any more" in boss.follow(f"/people/{person.id}/disable").words
+    assert tian.get("/").status == 303
+    assert tian.log_in("Tian").status == 422
+    boss.follow(f"/people/{person.id}/enable")
+    assert tian.log_in("Tian").status == 303
+    assert "/welcome/" in boss.post(f"/people/{person.id}/link").text
+
+    told = [(row["action"], row["actor"], row["via"]) for row in admin.rows("audit", target="Tian")]
+    assert [action for action, actor, _ in told if actor == "admin"] == [
+        "person.invited",
+        "person.changed",
+        "person.disabled",
+        "person.enabled",
+        "person.linked",
+    ]
+    assert {via for _, _, via in told} == {"console"}
+
+
+def test_the_last_admin_can_not_be_shut_out(fresh_admin: Admin) -> None:
+    only = somebody(fresh_admin.store, Role.ADMIN)
+    visitor = visiting(fresh_admin.port, fresh_admin.store, only)
+    visitor.get("/people")
+    for form, fields in (("disable", {}), ("role", {"role": "viewer"})):
+        answer = visitor.post(f"/people/{only.id}/{form}", **fields)
+        assert (answer.status, "Somebody must stay an admin" in answer.words) == (422, True)
+
+
+def test_the_audit_is_walked_by_pages_and_filtered(admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.COMPLIANCE)
+    for number in range(60):
+        somebody_did(admin, number)
+    page = visitor.get("/audit?actor=walker")
+    first = [int(number) for number in re.findall(r"number (\d+)</td>", page.text)]
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', page.text)
+    page = visitor.get(older.replace("&amp;", "&"))
+    second = [int(number) for number in re.findall(r"number (\d+)</td>", page.text)]
+    assert first + second == list(range(59, -1, -1))
+    (newer,) = re.findall(r'rel="prev" href="([^"]+)"', page.text)
+    assert re.findall(r"number (\d+)</td>", visitor.get(newer.replace("&amp;", "&")).text)[0] == "59"
+    assert "Nothing found" in visitor.get("/audit?actor=nobody").words
+    masked = visitor.get("/audit?actor=masked").words
+    for wrong in ("older=x", "action=nothing", "actor=%00", "target=" + "x" * 500, "newer=%FF"):
+        assert visitor.get(f"/audit?{wrong}").status == 200
+    assert "13900000001" not in masked
+
+
+def somebody_did(admin: Admin, number: int) -> None:
+    from receiver.access import Act, Action
+    from receiver.access.audit import Via
+
+    Act(Action.KEY_CREATED, "walker", Via.CLI, f"number {number}").record(admin.store)
+    if number == 0:
+        Act(Action.OPTOUT_LIFTED, "masked", Via.CLI, "+8613900000001", {"reason": "13900000001"}).record(admin.store)
+
+
+def test_what_is_not_there_is_told_in_both_languages(admin: Admin) -> None:
+    visitor = Visitor(admin.port)
+    answer = visitor.get("/nowhere/13900000001")
+    assert (answer.status, "There is nothing here" in answer.words) == (404, True)
+    assert answer.headers["X-Request-Id"] in answer.words
+    assert "13900000001" not in answer.text
+    assert "这里什么也没有" in Visitor(admin.port, {}).get("/nowhere").words
+    assert "13900000001" not in admin.log
+    wrong = visitor._ask("DELETE", "/login", None, {})
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+def test_a_database_that_is_gone_is_told_on_a_page(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.start()
+    with running(postgres.create_database(), tmp_path) as admin:
+        visitor = visiting(admin.port, admin.store, somebody(admin.store, Role.VIEWER))
+        postgres.stop("immediate")
+        for path in ("/", "/login"):
+            answer = visitor.get(path)
+            assert (answer.status, "The database can't be used" in answer.words) == (503, True)
+        assert visitor.get("/healthz").status == 200
+        postgres.start()
+        assert visitor.get("/").status == 200
+
+
+def test_every_page_forbids_what_it_does_not_need(admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.ADMIN)
+    for path in ("/", "/login", "/account", "/nowhere", "/static/console.css"):
+        headers = visitor.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert policy.startswith("default-src 'none'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+    assert visitor.get("/account").headers["Cache-Control"] == "no-store"
+    page = visitor.get("/").text
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", page)
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', page):
+        assert "immutable" in visitor.get(address).headers["Cache-Control"]
+    outside = [link for link in re.findall(r'(?:href|src|action)="([^"]+)"', page) if not link.startswith(("/", "#"))]
+    assert outside == []
+
+
+@pytest.mark.parametrize(
+    "junk", ["\x00", "\ud800", "x" * 10_000, "'; drop table people; --", "<script>", "%", "{{7*7}}"]
+)
+def test_junk_in_forms_gives_messages(junk: str, admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.ADMIN)
+    visitor.get("/people")
+    written = junk.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    for path, fields in {
+        "/people": ("name", "role"),
+        "/account/zone": ("zone",),
+        "/account/password": ("old", "password", "again"),
+        "/account/second-factor": ("secret", "code"),
+        "/preferences": ("next", "locale", "theme"),
+    }.items():
+        answer = visitor.post(path, **dict.fromkeys(fields, written))
+        assert answer.status in (303, 400, 422), path
+        assert "<script>" not in answer.text
