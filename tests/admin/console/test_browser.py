@@ -1,0 +1,165 @@
+"""The console in a real browser: each page in both languages and themes, without a fault that axe finds.
+
+A fixture gives a page of somebody who is logged in; whatever a page says in the browser's console, and whatever it
+asks of another origin, fails the test. For pages that come later: add them to ``PAGES``.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from receiver.access.people import People, Person
+from receiver.access.roles import Role
+from receiver.admin.console.cookies import LOCALE, SESSION, THEME
+from receiver.store import refusals
+from receiver.vocabulary import Reason
+from tests.admin.conftest import Admin
+from tests.admin.console.visitor import PASSWORD, visiting
+from tests.vendored import FOLDERS
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("/", "/people", "/people/{person}", "/audit", "/account", "/account/second-factor", "/nowhere")
+OUTSIDE = ("/login", "/login?done=logged-out", "/welcome/{token}", "/welcome/none")
+LOOKS = (("zh", "light", 1280), ("zh", "dark", 390), ("en", "light", 390), ("en", "dark", 1280))
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What a status of 4xx makes the browser say of the page itself.
+_EXPECTED = "Failed to load resource"
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, which asks nothing of anybody."""
+    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in quiet)]
+    return {"executable_path": "/usr/bin/chromium", "args": flags}
+
+
+@pytest.fixture
+def open_page(admin: Admin, browser: Browser) -> Iterator[Open]:
+    """Open a new browser window: ``open_page(person, locale=…, theme=…, width=…)``; person None: not logged in."""
+    complaints: list[str] = []
+    contexts = []
+    base = f"http://127.0.0.1:{admin.port}"
+
+    def opened(person: Person | None, *, locale: str = "en", theme: str = "light", width: int = 1280) -> Page:
+        context = browser.new_context(base_url=base, viewport={"width": width, "height": 844})
+        contexts.append(context)
+        kept = {LOCALE: locale, THEME: theme}
+        if person is not None:
+            kept[SESSION] = visiting(admin.port, admin.store, person).cookies[SESSION]
+        context.add_cookies([{"name": name, "value": value, "url": base} for name, value in kept.items()])
+        page = context.new_page()
+        page.on("console", lambda said: None if _EXPECTED in said.text else complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda sent: None if sent.url.startswith((base, "data:")) else complaints.append(sent.url))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def filled(admin: Admin) -> Admin:
+    """Something for each page to show."""
+    for number in range(3):
+        admin.filled.reply(b"src=1390000000%d&dst=10690000&msg=hello" % number)
+    admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    now = datetime.now(UTC)
+    refused = refusals.Refusal("203.0.113.9", Reason.SOURCE, 12, now - timedelta(hours=1), now)
+    with admin.store.writing() as transaction:
+        refusals.add(transaction, [refused], limit=10, other="other")
+    return admin
+
+
+@pytest.mark.parametrize(("locale", "theme", "width"), LOOKS)
+def test_each_page_is_sound_in_every_look(
+    locale: str, theme: str, width: int, filled: Admin, people: dict[Role, Person], open_page: Open
+) -> None:
+    token = People(filled.store).invite_again(people[Role.VIEWER].name).token
+    for who, paths in ((people[Role.ADMIN], PAGES), (None, OUTSIDE)):
+        page = open_page(who, locale=locale, theme=theme, width=width)
+        for path in paths:
+            page.goto(path.format(person=people[Role.VIEWER].id, token=token))
+            assert faults(page) == [], (path, locale, theme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, "is wider than the screen")
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds wrong with a page."""
+    # Not as a script element: the policy of the page forbids that.
+    page.evaluate((FOLDERS[1] / "axe.min.js").read_text())
+    found = page.evaluate(f"axe.run({{runOnly: {json.dumps(_RULES)}}})")
+    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+
+
+def test_axe_is_asked_and_would_find_something(filled: Admin, open_page: Open) -> None:
+    page = open_page(None)
+    page.goto("/login")
+    page.evaluate("document.querySelector('label').remove()")
+    assert any(fault.startswith("label:") for fault in faults(page))
+
+
+def test_somebody_is_invited_joins_and_looks_around_with_the_keyboard_alone(
+    filled: Admin, people: dict[Role, Person], open_page: Open
+) -> None:
+    page = open_page(people[Role.ADMIN])
+    page.goto("/people")
+    page.get_by_label("Name", exact=True).fill("newcomer")
+    page.keyboard.press("Enter")
+    link = page.get_by_label("Link").input_value()
+
+    page = open_page(None)
+    page.goto(link)
+    page.get_by_label("New password").fill(PASSWORD)
+    page.get_by_label("The same once more").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("heading", name="概览", exact=True)).to_be_visible()
+
+
+def test_keys_move_in_lists_and_to_the_filter(filled: Admin, people: dict[Role, Person], open_page: Open) -> None:
+    page = open_page(people[Role.ADMIN])
+    page.goto("/people")
+    names = page.locator("table.rows tbody th a").all_inner_texts()
+    for key, expected in (("j", 0), ("j", 1), ("k", 0), ("k", 0)):
+        page.keyboard.press(key)
+        expect(page.locator("table.rows a:focus")).to_have_text(names[expected])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=names[0], exact=True)).to_be_visible()
+    page.goto("/audit")
+    page.keyboard.press("/")
+    expect(page.locator(":focus")).to_have_attribute("data-search", "")
+    page.keyboard.type("j?/")
+    expect(page.locator(":focus")).to_have_value("j?/")
+
+
+def test_everything_works_without_scripts(
+    admin: Admin, filled: Admin, people: dict[Role, Person], browser: Browser, tmp_path: Path
+) -> None:
+    context = browser.new_context(base_url=f"http://127.0.0.1:{admin.port}", java_script_enabled=False, locale="en")
+    page = context.new_page()
+    page.goto("/audit")
+    page.locator("input[name=name]").fill(people[Role.ADMIN].name)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    page.locator("input[name=actor]").fill(people[Role.ADMIN].name)
+    page.locator("input[name=actor]").press("Enter")
+    expect(page.locator("tbody code").first).to_have_text("person.logged-in")
+    page.locator("button[value=dark]").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    context.close()
