@@ -24,6 +24,10 @@ install: .venv/.runtime ## install the receiver into .venv, from hashed pins
 run: .venv/.runtime ## serve: callback, console and worker
 	@exec $(BIN)/receiver serve
 
+.PHONY: demo
+demo: .venv/.runtime ## look around: the console and all the rest over invented data
+	@exec $(BIN)/receiver demo $(ARGS)
+
 # --- develop
 
 .PHONY: test

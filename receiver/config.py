@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.vocabulary import MANDATORY_KEYWORD, Charset, Reading, keyword_set
 
@@ -258,6 +258,25 @@ def load() -> Settings:
         return Settings(_env_file=_ENV_FILE, **_from_files(given))
     except ValidationError as invalid:
         raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
+
+
+def apart(**values: Any) -> Settings:
+    """The settings that ``values`` make, by the names of the fields, whatever the environment and ``./.env`` say.
+
+    Raises ConfigurationError as ``load`` does.
+    """
+    try:
+        return _Apart(**values)
+    except ValidationError as invalid:
+        raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
+
+
+class _Apart(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 def unknown() -> list[str]:

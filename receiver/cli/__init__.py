@@ -30,6 +30,7 @@ _COMMANDS = {
     "keys": "receiver.cli.keys",
     "users": "receiver.cli.users",
     "simulate": "receiver.cli.simulate",
+    "demo": "receiver.cli.demo",
 }
 
 

@@ -34,14 +34,9 @@ def command(role: str | None) -> None:
     """
     settings = config.load()
     # Here and not above: the roles are forked, and find it imported.
-    from receiver.server import serve
     from receiver.supervisor import Supervisor
 
-    runs: dict[str, Callable[[], None]] = {
-        "callback": partial(serve, "callback", settings),
-        "admin": partial(serve, "admin", settings),
-        "worker": partial(_work, settings),
-    }
+    runs = runs_of(settings)
     if role is not None:
         runs[role]()
         return
@@ -55,7 +50,7 @@ def command(role: str | None) -> None:
     supervisor = Supervisor(
         runs,
         once={} if _migrate(settings) else {"migration": partial(_migrate_later, settings)},
-        patience={"worker": settings.worker_drain + _KILLED_AFTER},
+        patience=patience_of(settings),
     )
     try:
         supervisor.start()
@@ -67,6 +62,22 @@ def command(role: str | None) -> None:
         supervisor.drain()  # whatever went wrong here, nothing may be left running that no one watches
         raise
     raise click.exceptions.Exit(status)
+
+
+def runs_of(settings: config.Settings) -> dict[str, Callable[[], None]]:
+    """What runs each role until SIGTERM."""
+    from receiver.server import serve
+
+    return {
+        "callback": partial(serve, "callback", settings),
+        "admin": partial(serve, "admin", settings),
+        "worker": partial(_work, settings),
+    }
+
+
+def patience_of(settings: config.Settings) -> dict[str, float]:
+    """The seconds that a role may take to end which takes longer than others."""
+    return {"worker": settings.worker_drain + _KILLED_AFTER}
 
 
 def _work(settings: config.Settings) -> None:

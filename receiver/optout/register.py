@@ -1,6 +1,6 @@
 """The register, changed by people: stops that reached the enterprise otherwise than by SMS, and lifts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -43,9 +43,12 @@ class Added:
 class Register:
     """The opt-out register of one database. ``region`` is whose numbers come without a country code."""
 
-    def __init__(self, store: Store, region: str = "CN") -> None:
+    def __init__(
+        self, store: Store, region: str = "CN", *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._store = store
         self._region = region
+        self._clock = clock
 
     def add(self, phones: Iterable[str], *, source: Source, reason: str, actor: str, note: Note | None = None) -> Added:
         """Opt phones out, written in any way, in one transaction; all of them, or none where one is no phone.
@@ -56,7 +59,7 @@ class Register:
         """
         explained(reason, actor)
         identities = sorted({self.identity(phone) for phone in phones})
-        now = datetime.now(UTC)
+        now = self._clock()
         stops = [optouts.Stop(phone, now, source, actor.strip(), reason.strip()) for phone in identities]
         with self._store.writing() as connection:
             new = optouts.opt_out(connection, stops)
@@ -70,7 +73,7 @@ class Register:
         Raises NotOptedOut, Unexplained, StoreError. No SMS leads here.
         """
         explained(reason, actor)
-        now = datetime.now(UTC)
+        now = self._clock()
         with self._store.writing() as connection:
             for name in self._names(phone):
                 if optouts.lift(connection, name, at=now, reason=reason.strip(), actor=actor.strip()):
