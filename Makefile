@@ -42,6 +42,10 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
 	@$(BIN)/python -m pytest -m browser tests/admin/console $(ARGS)
 
+.PHONY: screenshots
+screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs chromium and fonts-noto-cjk; ARGS="overview --locale zh" to choose)
+	@$(BIN)/python -m tests.admin.console.screenshots $(ARGS)
+
 .PHONY: lint
 lint: .venv/.dev ## check style, format and which package imports which
 	@$(BIN)/ruff check

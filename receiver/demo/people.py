@@ -29,7 +29,7 @@ def hire(store: Store, at: datetime) -> None:
     people = People(store, lambda: at)
     for colleague in (*PEOPLE, *_OTHERS):
         invitation = people.invite(colleague.name, colleague.role, actor=ADMIN.name)
-        if colleague in (OPERATOR, COMPLIANCE):
+        if colleague in (ADMIN, OPERATOR, COMPLIANCE):
             people.accept(invitation.token, secrets.token_urlsafe(24))
     people.change(people.get(_OTHERS[-1].name), disabled_at=datetime.now(UTC))
 

@@ -19,6 +19,7 @@ from receiver.admin.console.cookies import LOCALE, SESSION, THEME
 from receiver.store import refusals
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin
+from tests.admin.console.chromium import LAUNCH
 from tests.admin.console.visitor import PASSWORD, visiting
 from tests.vendored import FOLDERS
 
@@ -36,10 +37,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    """Debian's Chromium, which asks nothing of anybody."""
-    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
-    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in quiet)]
-    return {"executable_path": "/usr/bin/chromium", "args": flags}
+    return LAUNCH
 
 
 @pytest.fixture
