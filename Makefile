@@ -62,8 +62,8 @@ types: .venv/.bench ## check types, strictly
 	@$(BIN)/mypy $(CODE)
 
 .PHONY: bench
-bench: .venv/.bench ## measure the receive path and the register against their budgets (ARGS=--quick; ARGS="search --help" for the search)
-	@$(BIN)/python -m bench$(if $(filter search,$(firstword $(ARGS))),.search $(wordlist 2,$(words $(ARGS)),$(ARGS)), $(ARGS))
+bench: .venv/.bench ## measure the receive path and the register against their budgets (ARGS=--quick; ARGS="search --help" for the search, "console --help" for the console)
+	@$(BIN)/python -m bench$(if $(filter search console,$(firstword $(ARGS))),.$(firstword $(ARGS)) $(wordlist 2,$(words $(ARGS)),$(ARGS)), $(ARGS))
 
 .PHONY: accuracy
 accuracy: .venv/.bench ## measure how often the charset is decided rightly

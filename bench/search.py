@@ -160,12 +160,11 @@ def plans(url: str) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _databases(names: Sequence[str], keep: Path | None) -> Iterator[tuple[Path, str, dict[str, str]]]:
+def databases(names: Sequence[str]) -> Iterator[tuple[Path, str, dict[str, str]]]:
+    """A folder for SQLite's files, a PostgreSQL, and a database on each of ``names``; all is taken away at the end."""
     with contextlib.ExitStack() as stack:
-        folder = keep or Path(tempfile.mkdtemp(prefix="receiver-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
-        folder.mkdir(exist_ok=True)
-        if keep is None:
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="receiver-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         postgres = Postgres()
         stack.callback(postgres.close)
         postgres.start()
@@ -187,7 +186,7 @@ def main(count: int, rounds: int, only: str | None, with_plans: bool, quick: boo
         count, rounds = min(count, 20_000), min(rounds, 3)
     console = Console(highlight=False, width=140)
     names = [only] if only else sorted(BUDGET_MS)
-    with _databases(names, None) as (folder, postgres_url, urls):
+    with databases(names) as (folder, postgres_url, urls):
         for name, url in urls.items():  # one after the other: the rate of the index is one database's alone
             _build_apart(name, url, count)
         for name, value in describe(folder, postgres_url, f"{count:,} messages"):

@@ -1,5 +1,6 @@
 """What the invented enterprise's people did: sends, opt-outs by letter, a lift, keys, and what the audit has of it."""
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -104,7 +105,7 @@ class Office:
             return self._told(Action.SEND_QUEUED, actor, str(made.send_id), recipients=len(made.plan.allowed))
 
         sending = Sending(self._store, _REGION, clock=self._clock)
-        send_id = UUID(int=earliest_id(self._now).int | len(self._sends))
+        send_id = UUID(int=earliest_id(self._now).int | secrets.randbits(60))
         self._sends.append(sending.enqueue(request, actor, send_id=send_id, noted=noted).send_id)
         return send_id
 
@@ -191,10 +192,8 @@ class _Told:
 
     def note(self, transaction: Transaction) -> None:
         row = {"at": self.at, "action": self.action, "actor": self.actor, "via": Via.CONSOLE, "target": self.target}
-        unique = hash((self.at, self.action, self.actor)) & (1 << 60) - 1
-        audit_log.add(
-            transaction, {**row, "id": UUID(int=earliest_id(self.at).int | unique), "detail": dict(self.detail)}
-        )
+        own_id = UUID(int=earliest_id(self.at).int | secrets.randbits(60))
+        audit_log.add(transaction, {**row, "id": own_id, "detail": dict(self.detail)})
 
 
 def _done(_: object) -> None:

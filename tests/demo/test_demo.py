@@ -32,7 +32,7 @@ def store(database_url: str) -> Iterator[Store]:
 def counted(store: Store, column: ColumnElement[Any]) -> Counter[Any]:
     with store.reading() as transaction:
         rows = transaction.execute(select(column, func.count()).group_by(column))
-        return Counter(dict(rows.tuples().all()))
+        return Counter(dict(rows.all()))
 
 
 def test_a_week_has_something_for_every_page_and_a_ledger_that_verifies(store: Store) -> None:
