@@ -5,6 +5,7 @@ demonstration's data gives every page something to show. Pages are found by link
 """
 
 import gzip
+import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -139,6 +140,7 @@ def main(count: int, rounds: int, only: str | None, quick: bool) -> None:
     """Measure every page of the console. Exit status 1 where one misses its budget."""
     if quick:
         count, rounds = min(count, 5_000), min(rounds, 2)
+    logging.disable(logging.WARNING)  # of the application that is asked for its pages alone, and has no database
     names = [only] if only else sorted(DATABASES)
     found: dict[str, Measured] = {}
     with databases(names) as (folder, postgres_url, urls):

@@ -4,11 +4,13 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from receiver.access.people import People
@@ -21,7 +23,10 @@ from tests.demo.running import Demo, demonstrating
 
 LOCALES, THEMES, WIDTHS = ("zh", "en"), ("light", "dark"), (1280, 390)
 FOLDER = Path("screenshots")
+# What the READMEs show, small: pages by their names, as much as a window has.
+README, README_FOLDER = ("overview.show", "replies.index", "replies.conversation"), Path("docs/images")
 _HEIGHT = 844
+_README_COLOURS = 96
 _DRAWN_MS = 250
 
 
@@ -54,6 +59,24 @@ def take(
         outside.close()
 
 
+def take_for_readmes(demo: Demo, browser: Browser, found: Sequence[Page], folder: Path) -> Iterator[Path]:
+    """Take the pictures of the READMEs, in few colours; each one's file."""
+    cookie = session(demo)
+    for locale in LOCALES:
+        inside = _context(demo, browser, {LOCALE: locale, THEME: "light", SESSION: cookie}, WIDTHS[0])
+        for each in found:
+            page = inside.new_page()
+            page.goto(each.path)
+            page.wait_for_timeout(_DRAWN_MS)
+            file = folder / f"{each.name.replace('.', '-')}-{locale}.png"
+            with Image.open(BytesIO(page.screenshot())) as taken:
+                few = taken.convert("RGB").quantize(_README_COLOURS, dither=Image.Dither.NONE)
+                few.save(file, optimize=True)
+            page.close()
+            yield file
+        inside.close()
+
+
 def _context(demo: Demo, browser: Browser, cookies: dict[str, str], width: int) -> BrowserContext:
     base = f"http://127.0.0.1:{demo.admin}"
     context = browser.new_context(base_url=base, viewport={"width": width, "height": _HEIGHT})
@@ -66,10 +89,14 @@ def _context(demo: Demo, browser: Browser, cookies: dict[str, str], width: int) 
 @click.option("--locale", type=click.Choice(LOCALES), help="One language alone.")
 @click.option("--theme", type=click.Choice(THEMES), help="One theme alone.")
 @click.option("--width", type=click.Choice([str(width) for width in WIDTHS]), help="One width alone.")
+@click.option("--readme", is_flag=True, help=f"Those of the READMEs alone, small, into {README_FOLDER}/.")
 @click.option("--to", "folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
-def main(names: tuple[str, ...], locale: str | None, theme: str | None, width: str | None, folder: Path) -> None:
+def main(
+    names: tuple[str, ...], locale: str | None, theme: str | None, width: str | None, readme: bool, folder: Path
+) -> None:
     """Take pictures of every page, or of those whose name begins with one of NAMES, like "people"."""
     logging.disable(logging.WARNING)  # of the application that is asked for its pages alone, and has no database
+    folder = README_FOLDER if readme else folder
     folder.mkdir(parents=True, exist_ok=True)
     looks = [
         (each_locale, each_theme, each_width)
@@ -81,12 +108,16 @@ def main(names: tuple[str, ...], locale: str | None, theme: str | None, width: s
         pages = [page for page in found.pages() if not names or page.name.startswith(names)]
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(**LAUNCH)
-            count = sum(1 for _ in take(demo, browser, pages, looks, folder))
+            if readme:
+                pages = [page for page in pages if page.name in README]
+                taken = list(take_for_readmes(demo, browser, pages, folder))
+            else:
+                taken = list(take(demo, browser, pages, looks, folder))
             browser.close()
-    click.echo(f"{count} pictures of {len(pages)} pages in {folder}/")
+    click.echo(f"{len(taken)} pictures of {len(pages)} pages in {folder}/")
     for rule in found.missing():
         click.echo(f"No link leads to a page at {rule}", err=True)
-    sys.exit(0 if count else 1)
+    sys.exit(0 if taken else 1)
 
 
 if __name__ == "__main__":
