@@ -28,6 +28,15 @@ class InTheWay(ServiceError):
     """What is stored contradicts it: another service has a number, or somebody subscribed."""
 
 
+class NumbersTaken(InTheWay):
+    """Numbers belong to other services: ``taken`` has each with the code of its service."""
+
+    def __init__(self, taken: Sequence[tuple[str, str]]) -> None:
+        whose = ", ".join(f"{number} belongs to {service}" for number, service in taken)
+        super().__init__(f"{whose}: nothing was changed. Give that service other numbers before")
+        self.taken = taken
+
+
 def change(
     store: Store,
     code: str,
@@ -51,8 +60,7 @@ def change(
     with store.writing() as transaction:
         taken = [row for row in services.owners(transaction, numbers, prefixes) if row["service"] != code]
         if taken and not keeps_numbers:
-            whose = ", ".join(f"{row['number']} belongs to {row['service']}" for row in taken)
-            raise InTheWay(f"{whose}: nothing was changed. Give that service other numbers before")
+            raise NumbersTaken([(row["number"], row["service"]) for row in taken])
         is_new = code not in services.codes(transaction)
         services.add(transaction, code, name.strip(), datetime.now(UTC))
         if not keeps_numbers:

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Flask
 
-from . import account, appearance, audit, gate, languages, login, overview, people, preferences
+from . import account, appearance, audit, gate, languages, login, overview, people, preferences, services
 
 # Each subject has a module, whose pages name the permission that they need.
-SUBJECTS = (overview, login, preferences, account, people, audit)
+SUBJECTS = (overview, services, login, preferences, account, people, audit)
 
 
 def add_console(app: Flask) -> None:

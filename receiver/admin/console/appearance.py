@@ -38,6 +38,7 @@ def add_appearance(app: Flask) -> None:
         chosen_theme=theme,
         themes=THEMES,
         visitor=session,
+        with_query=_with_query,
         words=words,
     )
     app.jinja_env.filters.update(moment=_moment, number=_number, masked=mask, without_phones=mask_phones, ago=_ago)
@@ -63,6 +64,12 @@ def _navigation() -> list[Any]:
 def _here() -> str:
     """The address of this page, to come back to; of a form that was sent, of none."""
     return request.full_path.rstrip("?") if request.method == "GET" else "/"
+
+
+def _with_query(**changed: object) -> str:
+    """The address of this page with some of its parameters changed; None takes one away."""
+    kept = {**request.args, **(request.view_args or {}), "done": None, **changed}
+    return url_for(request.endpoint or "", **kept) if request.method == "GET" else request.path
 
 
 def _moment(value: datetime, seconds: bool = True) -> str:

@@ -20,6 +20,7 @@ class Entry:
 
 ENTRIES = (
     Entry("overview", "console.overview.show", lazy_gettext("Overview"), Permission.SEE),
+    Entry("services", "console.services.index", lazy_gettext("Services"), Permission.SEE),
     Entry("people", "console.people.index", lazy_gettext("People"), Permission.PEOPLE),
     Entry("audit", "console.audit.index", lazy_gettext("Audit"), Permission.AUDIT),
 )

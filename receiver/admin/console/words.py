@@ -36,6 +36,7 @@ NOTICES: dict[str, Words] = {
     "test-pushed": lazy_gettext("The test reply was stored: replies that reach the callback come in."),
     "person-disabled": lazy_gettext("This person can't log in any more, and is logged out everywhere."),
     "person-enabled": lazy_gettext("This person can log in again."),
+    "service-removed": lazy_gettext("The service is removed."),
 }
 """What a page says after a form has done something: its code comes in the query as ``done``."""
 TASK_STATES: dict[str, Words] = {

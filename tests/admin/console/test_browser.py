@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from receiver.access.people import People, Person
 from receiver.access.roles import Role
 from receiver.admin.console.cookies import LOCALE, SESSION, THEME
+from receiver.optout import services
 from receiver.store import refusals
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin
@@ -25,7 +26,17 @@ from tests.vendored import FOLDERS
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/people", "/people/{person}", "/audit", "/account", "/account/second-factor", "/nowhere")
+PAGES = (
+    "/",
+    "/services",
+    "/services/news",
+    "/people",
+    "/people/{person}",
+    "/audit",
+    "/account",
+    "/account/second-factor",
+    "/nowhere",
+)
 OUTSIDE = ("/login", "/login?done=logged-out", "/welcome/{token}", "/welcome/none")
 LOOKS = (("zh", "light", 1280), ("zh", "dark", 390), ("en", "light", 390), ("en", "dark", 1280))
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -72,6 +83,7 @@ def filled(admin: Admin) -> Admin:
     for number in range(3):
         admin.filled.reply(b"src=1390000000%d&dst=10690000&msg=hello" % number)
     admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    services.change(admin.store, "news", "每日新闻", numbers=["106900001"], prefixes=["10690002"])
     now = datetime.now(UTC)
     refused = refusals.Refusal("203.0.113.9", Reason.SOURCE, 12, now - timedelta(hours=1), now)
     with admin.store.writing() as transaction:
