@@ -11,7 +11,14 @@ class GatewayError(Exception):
 
 
 class Unsendable(GatewayError, ValueError):
-    """Refused by us before anything was sent; the message names what is wrong and the way out."""
+    """Refused by us before anything was sent; the message names what is wrong and the way out.
+
+    ``char`` is the character that can't be sent, where it is for one.
+    """
+
+    def __init__(self, message: str, char: str | None = None) -> None:
+        super().__init__(message)
+        self.char = char
 
 
 class NotSent(GatewayError):

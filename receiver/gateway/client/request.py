@@ -144,13 +144,13 @@ def _escaped(name: str, value: str, charset: str) -> str:
 
 def _escaped_char(name: str, char: str, charset: str) -> str:
     if unicodedata.category(char) == "Cc" and char not in _LINE_SIGNS:
-        raise Unsendable(f"{_holder(name, char)}, a control character: leave it out")
+        raise Unsendable(f"{_holder(name, char)}, a control character: leave it out", char)
     if char.isascii():
         return quote(char, safe=",")
     try:
         encoded = char.encode(charset)
     except UnicodeEncodeError:
-        raise Unsendable(f"{_holder(name, char)}, which {charset} can't carry: replace it") from None
+        raise Unsendable(f"{_holder(name, char)}, which {charset} can't carry: replace it", char) from None
     # A GBK character's second byte may be an ASCII letter: escaped too, it can't be parted from the first.
     return "".join(f"%{byte:02X}" for byte in encoded)
 

@@ -4,9 +4,9 @@ from .dispatch import Dispatcher
 from .enqueue import Enqueued, Sending, Unknown
 from .expire import expire
 from .once import Key, KeyReused, send_once
-from .recipients import Invalid, Recipient
+from .recipients import Invalid, Problem, Recipient
 from .request import InvalidPhones, Plan, SendRequest, named
-from .rules import Inadmissible
+from .rules import Inadmissible, Rule
 from .settle import Found, NoSuchSend, cancel, settle
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "KeyReused",
     "NoSuchSend",
     "Plan",
+    "Problem",
     "Recipient",
+    "Rule",
     "SendRequest",
     "Sending",
     "Unknown",

@@ -20,7 +20,7 @@ from receiver.vocabulary.ledger import Event, EventType
 from .recipients import Recipient
 from .request import Plan, SendRequest, Stopped, planned, without_blocked
 from .retrying import written
-from .rules import Clock, Inadmissible, now
+from .rules import Clock, Inadmissible, Rule, now
 
 # How long before its time a held send goes to the gateway: the guard's last question is then.
 HELD_UNTIL = timedelta(minutes=5)
@@ -145,7 +145,7 @@ class Sending:
         people = {recipient.identity: recipient for recipient in plan.recipients.people}
         states = sends.states(connection, row["id"])
         if at != (request.text, request.sender, plan.at, request.hold, request.long) or states.keys() != people.keys():
-            raise Inadmissible(f"the id {row['id']} belongs to another send: nothing was stored")
+            raise Inadmissible(f"the id {row['id']} belongs to another send: nothing was stored", Rule.OTHER_SEND)
         blocked = tuple(
             (people[phone], Stopped(phone, detail or "")) for phone, (batch, detail) in states.items() if batch is None
         )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from receiver.vocabulary import phone_identity
 
@@ -24,12 +25,20 @@ class Recipient:
     written: str
 
 
+class Problem(StrEnum):
+    """Why something can't be sent to, in words that follow it."""
+
+    NO_PHONE = "is no phone number"
+    NEITHER = "is neither a mobile nor a number with an area code"
+    FOREIGN = "is of another country: this gateway reaches mainland China alone"
+
+
 @dataclass(frozen=True, slots=True)
 class Invalid:
     """What was given and can't be sent to, and why."""
 
     written: str
-    problem: str
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +68,7 @@ def recipients(phones: Iterable[str], region: str) -> Recipients:
         identity = phone_identity(phone, region)
         wire = None if identity is None else wire_form(identity)
         if identity is None or wire is None:
-            invalid[phone] = Invalid(
-                phone, "is no phone number" if identity is None else _not_for_this_gateway(identity)
-            )
+            invalid[phone] = Invalid(phone, Problem.NO_PHONE if identity is None else _not_for_this_gateway(identity))
             continue
         forms[phone] = identity
         is_phs = not _MOBILE.fullmatch(identity)
@@ -86,7 +93,5 @@ def batches(people: Sequence[Recipient]) -> list[tuple[Recipient, ...]]:
     return [tuple(kind[start : start + LARGEST_BATCH]) for kind, start in starts]
 
 
-def _not_for_this_gateway(identity: str) -> str:
-    if identity.startswith("+86"):
-        return "is neither a mobile nor a number with an area code"
-    return "is of another country: this gateway reaches mainland China alone"
+def _not_for_this_gateway(identity: str) -> Problem:
+    return Problem.NEITHER if identity.startswith("+86") else Problem.FOREIGN

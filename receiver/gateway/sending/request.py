@@ -10,7 +10,7 @@ from receiver.optout.guard import Blocked, Verdict
 from receiver.vocabulary import mask
 
 from .recipients import Invalid, Recipient, Recipients, batches, recipients
-from .rules import Inadmissible, check_sender, check_text, gateway_minute, parts
+from .rules import Inadmissible, Rule, check_sender, check_text, gateway_minute, parts
 
 # A send is stored in one transaction, which on SQLite holds up replies: so many take about a second.
 MOST_RECIPIENTS = 20_000
@@ -42,7 +42,7 @@ class InvalidPhones(Inadmissible):
 
     def __init__(self, invalid: Sequence[Invalid], of: int) -> None:
         self.invalid, self._of = tuple(invalid), of
-        super().__init__(self.told())
+        super().__init__(self.told(), Rule.PHONES, count=len(self.invalid))
 
     def told(self, places: Mapping[str, str] = NOWHERE) -> str:
         """The message, which names phones by where they were given, where ``places`` knows that."""
@@ -54,10 +54,11 @@ class InvalidPhones(Inadmissible):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Why somebody may not be texted, and what the register has them under."""
+    """Why somebody may not be texted, what the register has them under, and since when where it was just asked."""
 
     registered: str = field(repr=False)
     reason: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +87,18 @@ def planned(request: SendRequest, *, region: str, charset: str, now: datetime) -
     check_sender(request.sender, request.base)
     at = None if request.at is None else gateway_minute(request.at, now)
     if request.hold and at is None:
-        raise Inadmissible("--hold keeps a send until shortly before its time: say --at too")
+        raise Inadmissible("--hold keeps a send until shortly before its time: say --at too", Rule.TIME_NEEDED)
     found = recipients(request.phones, region)
     if found.invalid and not request.skip_invalid:
         raise InvalidPhones(found.invalid, len(found.invalid) + len(found.people))
     if not found.people:
-        raise Inadmissible("there is nobody to send to: name a phone with --to or --to-file")
+        raise Inadmissible("there is nobody to send to: name a phone with --to or --to-file", Rule.NOBODY)
     if len(found.people) > MOST_RECIPIENTS:
         raise Inadmissible(
-            f"{len(found.people):,} recipients are more than {MOST_RECIPIENTS:,}: split the list into several sends"
+            f"{len(found.people):,} recipients are more than {MOST_RECIPIENTS:,}: split the list into several sends",
+            Rule.TOO_MANY,
+            count=len(found.people),
+            most=MOST_RECIPIENTS,
         )
     check_text(request.text, any_phs=found.any_phs, long=request.long, charset=charset)
     count = length(request.text)
@@ -105,7 +109,8 @@ def without_blocked(plan: Plan, verdict: Verdict) -> Plan:
     """``plan`` without the people that the guard blocks in any form that was given, or by their identity."""
     forms = plan.recipients.forms
     stopped = {
-        forms.get(each.written, each.written): Stopped(each.identity, reason_of(each)) for each in verdict.blocked
+        forms.get(each.written, each.written): Stopped(each.identity, reason_of(each), each.since)
+        for each in verdict.blocked
     }
     people = plan.recipients.people
     allowed = {identity for _, identity in verdict.allowed} - stopped.keys()

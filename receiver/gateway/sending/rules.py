@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
 from receiver.gateway.client import Unsendable
 from receiver.gateway.client.request import (
@@ -24,8 +26,33 @@ _MINUTE = timedelta(minutes=1)
 Clock = Callable[[], datetime]
 
 
+class Rule(StrEnum):
+    """What a send broke, for who says it in other words than the message's."""
+
+    TEXT_UNSEEN = "text-unseen"
+    TEXT_CHARACTER = "text-character"
+    TEXT_LENGTH = "text-length"
+    LONG_TO_PHS = "long-to-phs"
+    SENDER_DIGITS = "sender-digits"
+    SENDER_LENGTH = "sender-length"
+    TIME_PAST = "time-past"
+    TIME_FAR = "time-far"
+    TIME_NEEDED = "time-needed"
+    NOBODY = "nobody"
+    TOO_MANY = "too-many"
+    PHONES = "phones"
+    OTHER_SEND = "other-send"
+
+
 class Inadmissible(Exception):
-    """A send that can't be made so; the message says what is wrong and the way out. Nothing was stored or sent."""
+    """A send that can't be made so; the message says what is wrong and the way out. Nothing was stored or sent.
+
+    ``rule`` and ``values`` say the same to programs.
+    """
+
+    def __init__(self, message: str, rule: Rule | None = None, **values: Any) -> None:
+        super().__init__(message)
+        self.rule, self.values = rule, values
 
 
 def now() -> datetime:
@@ -39,7 +66,9 @@ def check_text(text: str, *, any_phs: bool, long: bool, charset: str) -> None:
         # The client's own rule: what is queued must be sendable.
         check_characters(text, charset)
     except Unsendable as wrong:
-        raise Inadmissible(str(wrong)) from None
+        if wrong.char is None:
+            raise Inadmissible(str(wrong), Rule.TEXT_UNSEEN) from None
+        raise Inadmissible(str(wrong), Rule.TEXT_CHARACTER, char=wrong.char) from None
     _check_length(length(text), any_phs=any_phs, long=long)
 
 
@@ -55,9 +84,13 @@ def check_sender(sender: str | None, base: str | None = None) -> None:
     """
     for name, digits in (("--sender", sender), ("--base", base)):
         if digits is not None and not (digits.isascii() and digits.isdigit()):
-            raise Inadmissible(f"{name} takes digits only, like 01")
+            raise Inadmissible(f"{name} takes digits only, like 01", Rule.SENDER_DIGITS)
     if sender is not None and len(sender) > _LONGEST_SENDER:
-        raise Inadmissible(f"--sender has {len(sender)} digits: the gateway takes at most {_LONGEST_SENDER}")
+        raise Inadmissible(
+            f"--sender has {len(sender)} digits: the gateway takes at most {_LONGEST_SENDER}",
+            Rule.SENDER_LENGTH,
+            longest=_LONGEST_SENDER,
+        )
     whole = len(sender or "") + len(base or "")
     if base is not None and whole > _LONGEST_NUMBER:
         raise Inadmissible(
@@ -79,10 +112,13 @@ def gateway_minute(at: datetime, moment: datetime) -> datetime:
     if not is_ahead(minute, moment):
         raise Inadmissible(
             f"{at.isoformat(timespec='minutes')} is past or less than a minute ahead, and the gateway would send at "
-            "once: choose a later time, or leave --at away"
+            "once: choose a later time, or leave --at away",
+            Rule.TIME_PAST,
         )
     if minute - moment > _MOST_AHEAD:
-        raise Inadmissible(f"{at.isoformat(timespec='minutes')} is more than a year ahead: choose an earlier time")
+        raise Inadmissible(
+            f"{at.isoformat(timespec='minutes')} is more than a year ahead: choose an earlier time", Rule.TIME_FAR
+        )
     return minute
 
 
@@ -96,7 +132,9 @@ def _check_length(count: int, *, any_phs: bool, long: bool) -> None:
         # That long SMS reach PHS is nowhere said, and what does not fit would be cut off there.
         raise Inadmissible(
             "long SMS go to mobiles only, and there are numbers with an area code (PHS) among the recipients: "
-            f"send to those apart, in at most {SHORT_PHS} characters"
+            f"send to those apart, in at most {SHORT_PHS} characters",
+            Rule.LONG_TO_PHS,
+            allowed=SHORT_PHS,
         )
     allowed = LONG if long else SHORT_PHS if any_phs else SHORT
     if count <= allowed:
@@ -110,4 +148,9 @@ def _check_length(count: int, *, any_phs: bool, long: bool) -> None:
             way_out += ", or send to the PHS numbers apart: mobiles take it as it is"
         else:
             way_out += ", or send to the PHS numbers apart: mobiles take it with --long"
-    raise Inadmissible(f"the text has {count} characters, and at most {allowed} are allowed{why}: {way_out}")
+    raise Inadmissible(
+        f"the text has {count} characters, and at most {allowed} are allowed{why}: {way_out}",
+        Rule.TEXT_LENGTH,
+        count=count,
+        allowed=allowed,
+    )
