@@ -156,6 +156,18 @@ def recipients(
     return connection.execute(statement.order_by(send_recipients.c.phone)).mappings().all()
 
 
+def place_of(connection: Connection, send_id: UUID, phone: str) -> int:
+    """Which one of a send's recipients this is by phone, counted from 1: it names somebody without the phone."""
+    statement = select(func.count()).where(send_recipients.c.send_id == send_id, send_recipients.c.phone <= phone)
+    return connection.scalar(statement) or 0
+
+
+def phone_at(connection: Connection, send_id: UUID, place: int) -> str | None:
+    """The phone at a place, as ``place_of`` counts; None where there is none. Who is in a send never changes."""
+    statement = select(send_recipients.c.phone).where(send_recipients.c.send_id == send_id)
+    return connection.scalar(statement.order_by(send_recipients.c.phone).offset(max(0, place - 1)).limit(1))
+
+
 def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
     if chosen.since is not None:
         yield sends.c.id >= earliest_id(chosen.since - _SLACK)

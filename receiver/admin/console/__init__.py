@@ -2,10 +2,23 @@
 
 from flask import Blueprint, Flask
 
-from . import account, appearance, audit, gate, languages, login, overview, people, preferences, services
+from . import (
+    account,
+    appearance,
+    audit,
+    gate,
+    keys,
+    languages,
+    login,
+    overview,
+    people,
+    preferences,
+    sends,
+    services,
+)
 
 # Each subject has a module, whose pages name the permission that they need.
-SUBJECTS = (overview, services, login, preferences, account, people, audit)
+SUBJECTS = (overview, sends, services, login, preferences, account, people, keys, audit)
 
 
 def add_console(app: Flask) -> None:

@@ -37,6 +37,10 @@ NOTICES: dict[str, Words] = {
     "person-disabled": lazy_gettext("This person can't log in any more, and is logged out everywhere."),
     "person-enabled": lazy_gettext("This person can log in again."),
     "service-removed": lazy_gettext("The service is removed."),
+    "key-revoked": lazy_gettext("The key is revoked: it opens nothing any more."),
+    "send-stored": lazy_gettext("The send is stored, and goes out as it says below."),
+    "send-cancelled": lazy_gettext("What was queued is cancelled."),
+    "send-settled": lazy_gettext("It is settled: nothing is sent by that."),
 }
 """What a page says after a form has done something: its code comes in the query as ``done``."""
 TASK_STATES: dict[str, Words] = {

@@ -9,18 +9,22 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from receiver.access import Scope
 from receiver.access.people import People, Person
 from receiver.access.roles import Role
 from receiver.admin.console.cookies import LOCALE, SESSION, THEME
+from receiver.gateway.sending import Sending, SendRequest
 from receiver.optout import services
 from receiver.store import refusals
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin
 from tests.admin.console.chromium import LAUNCH
+from tests.admin.console.sending import console_with_gateway
 from tests.admin.console.visitor import PASSWORD, visiting
 from tests.vendored import FOLDERS
 
@@ -30,6 +34,11 @@ PAGES = (
     "/",
     "/services",
     "/services/news",
+    "/sends",
+    "/sends/new",
+    "/sends/{send}",
+    "/keys",
+    "/keys/{key}",
     "/people",
     "/people/{person}",
     "/audit",
@@ -78,6 +87,13 @@ def open_page(admin: Admin, browser: Browser) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admin]:
+    """A server beside the gateway's stand-in."""
+    with console_with_gateway(tmp_path_factory.mktemp("browser")) as (started, _gateway):
+        yield started
+
+
+@pytest.fixture(scope="module")
 def filled(admin: Admin) -> Admin:
     """Something for each page to show."""
     for number in range(3):
@@ -96,12 +112,47 @@ def test_each_page_is_sound_in_every_look(
     locale: str, theme: str, width: int, filled: Admin, people: dict[Role, Person], open_page: Open
 ) -> None:
     token = People(filled.store).invite_again(people[Role.VIEWER].name).token
+    places = {"person": people[Role.VIEWER].id, "token": token, **shown(filled)}
     for who, paths in ((people[Role.ADMIN], PAGES), (None, OUTSIDE)):
         page = open_page(who, locale=locale, theme=theme, width=width)
         for path in paths:
-            page.goto(path.format(person=people[Role.VIEWER].id, token=token))
+            page.goto(path.format(**places))
             assert faults(page) == [], (path, locale, theme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, "is wider than the screen")
+
+
+def shown(filled: Admin) -> dict[str, UUID]:
+    """The ids of what some pages are about."""
+    request = SendRequest(["13900000001", "13900000002"], "明天停水")
+    send = Sending(filled.store).enqueue(request, "tests").send_id
+    return {"send": send, "key": filled.key(Scope.SMS_SEND, name="shop").key.id}
+
+
+@pytest.mark.parametrize(("locale", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390)])
+def test_a_text_is_counted_while_it_is_written_previewed_and_sent(
+    locale: str, theme: str, width: int, filled: Admin, people: dict[Role, Person], open_page: Open
+) -> None:
+    filled.filled.reply(b"src=13900000002&dst=1069&msg=0000")
+    page = open_page(people[Role.OPERATOR], locale=locale, theme=theme, width=width)
+    page.goto("/sends/new")
+    count, long = page.locator("#count"), page.locator("input[name=long]")
+    page.locator("#field-text").fill("停水" * 33 + "😀")
+    expect(count).to_contain_text("68")
+    expect(count).to_have_class("count wrong")
+    long.check()
+    expect(count).to_contain_text("240")
+    expect(count).to_have_class("count")
+    long.uncheck()
+    page.locator("#field-phones").fill("13900000001\n139 0000 0002\n0755 8231 6688\nx")
+    expect(count).to_contain_text("40")
+    page.locator("#field-text").fill("明天停水")
+    page.locator("#compose > button").click()
+    expect(page.locator(".statement.warn")).to_have_count(2)
+    assert faults(page) == []
+    page.locator("form.decide button").first.click()
+    expect(page.locator(".badge", has_text="2").first).to_be_visible()
+    assert "/sends/" in page.url
+    assert faults(page) == []
 
 
 def faults(page: Page) -> list[str]:

@@ -48,6 +48,17 @@ class Visitor:
         """Send a form of the page that was looked at last."""
         return self._ask("POST", path, urlencode({"csrf": self._csrf if csrf is None else csrf, **fields}), {})
 
+    def upload(self, path: str, field: str, name: str, content: bytes, **fields: str) -> Shown:
+        """Send a form with a file."""
+        mark = "-----visitor"
+        lines = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in {"csrf": self._csrf, **fields}.items()
+        ]
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
+        body = "".join([*lines, head]).encode() + content + f"\r\n--{mark}--\r\n".encode()
+        return self._ask("POST", path, body, {}, f"multipart/form-data; boundary={mark}")
+
     def follow(self, path: str, **fields: str) -> Shown:
         """Send a form that must do what it is for, and look at the page that it leads to."""
         answer = self.post(path, **fields)
@@ -59,10 +70,17 @@ class Visitor:
         self.get("/login")
         return self.post("/login", name=name, password=password, **fields)
 
-    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Shown:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        headers: dict[str, str],
+        media_type: str = "application/x-www-form-urlencoded",
+    ) -> Shown:
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
         if body is not None:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            sent["Content-Type"] = media_type
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, sent)
