@@ -11,11 +11,15 @@ from receiver.access.people import People
 from receiver.access.rates import Policy, Rates
 from receiver.access.sessions import Sessions
 from receiver.config import Settings
+from receiver.gateway.settings import gateway_of
+from receiver.gateway.watch import BalanceWatch
 from receiver.optout.register import Register
 from receiver.store.rate_windows import RateWindows
 from receiver.store.store import Store
 
 _NAME = "receiver"
+# Seconds for which the gateway is asked for what a page shows.
+_PATIENCE = 8.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,14 @@ class Parts:
     @cached_property
     def register(self) -> Register:
         return Register(self.store, self.settings.default_region)
+
+    @cached_property
+    def balance(self) -> BalanceWatch | None:
+        """What the gateway says of the account; None where no account is set up."""
+        settings = self.settings
+        if not (settings.gateway_name and settings.gateway_password):
+            return None
+        return BalanceWatch(lambda: gateway_of(settings, timeout=min(_PATIENCE, settings.gateway_timeout)))
 
     def attach(self, extensions: dict[str, object]) -> None:
         """Make these the parts of an application."""

@@ -7,6 +7,8 @@ from . import (
     appearance,
     audit,
     gate,
+    gateway,
+    health,
     keys,
     languages,
     login,
@@ -18,7 +20,7 @@ from . import (
 )
 
 # Each subject has a module, whose pages name the permission that they need.
-SUBJECTS = (overview, sends, services, login, preferences, account, people, keys, audit)
+SUBJECTS = (overview, sends, services, login, preferences, account, gateway, people, keys, audit, health)
 
 
 def add_console(app: Flask) -> None:

@@ -22,9 +22,11 @@ ENTRIES = (
     Entry("overview", "console.overview.show", lazy_gettext("Overview"), Permission.SEE),
     Entry("services", "console.services.index", lazy_gettext("Services"), Permission.SEE),
     Entry("sends", "console.sends.index", lazy_gettext("Sends"), Permission.SEE),
+    Entry("gateway", "console.gateway.show", lazy_gettext("Gateway"), Permission.SEE),
     Entry("people", "console.people.index", lazy_gettext("People"), Permission.PEOPLE),
     Entry("keys", "console.keys.index", lazy_gettext("API keys"), Permission.KEYS),
     Entry("audit", "console.audit.index", lazy_gettext("Audit"), Permission.AUDIT),
+    Entry("health", "console.health.show", lazy_gettext("Health"), Permission.SEE),
 )
 
 

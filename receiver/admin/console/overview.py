@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as Redirection
 
 from receiver.access import Action
 from receiver.access.roles import Permission
+from receiver.gateway.polling import task_name
 from receiver.gateway.simulator.connection import ACKNOWLEDGED, Connection
 from receiver.gateway.simulator.script import simulated_phone
 from receiver.gateway.simulator.target import Target
@@ -20,6 +21,7 @@ from receiver.worker.status import State, status
 from ..parts import parts
 from .notices import done
 from .routes import Pages
+from .sends import wording
 from .visitor import act
 
 pages = Pages("overview")
@@ -64,6 +66,9 @@ def _page(tried: str | None = None) -> str:
         troubled=[task for task in known if task["state"] in _TROUBLED],
         never=[name for name in here if name not in {task["name"] for task in known}],
         settings=settings,
+        balance=parts().balance,
+        poll=next((task for task in known if task["name"] == task_name(settings.gateway_name or "")), None),
+        wording=wording,
         database=parts().store.description,
         tried=tried,
         acknowledged=ACKNOWLEDGED,

@@ -37,6 +37,10 @@ NOTICES: dict[str, Words] = {
     "person-disabled": lazy_gettext("This person can't log in any more, and is logged out everywhere."),
     "person-enabled": lazy_gettext("This person can log in again."),
     "service-removed": lazy_gettext("The service is removed."),
+    "gateway-password-changed": lazy_gettext(
+        "The password is changed at the gateway. Store it now in RECEIVER_GATEWAY_PASSWORD, or in the file that "
+        "RECEIVER_GATEWAY_PASSWORD_FILE names, and restart the receiver: until then every call fails with 6003."
+    ),
     "key-revoked": lazy_gettext("The key is revoked: it opens nothing any more."),
     "send-stored": lazy_gettext("The send is stored, and goes out as it says below."),
     "send-cancelled": lazy_gettext("What was queued is cancelled."),

@@ -37,6 +37,8 @@ PAGES = (
     "/sends",
     "/sends/new",
     "/sends/{send}",
+    "/gateway",
+    "/health",
     "/keys",
     "/keys/{key}",
     "/people",
