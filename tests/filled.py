@@ -26,7 +26,7 @@ class Filled:
 
     def __init__(self, url: str) -> None:
         self.store = Store(url, pooled=False)
-        self.store.upgrade("head")
+        self.store.ensure_current()
 
     def reply(self, query: bytes, *, at: datetime | None = None, origin: Origin = Origin.PUSH) -> UUID:
         said = parse(query, Reading())

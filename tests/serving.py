@@ -104,7 +104,7 @@ class Server:
         if self.running():
             return
         if self._to_migrate:
-            _migrate(self.database_url)
+            migrate(self.database_url)
             self._to_migrate = False
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -213,7 +213,8 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _migrate(database_url: str) -> None:
+def migrate(database_url: str) -> None:
+    """Bring the schema to its newest revision."""
     store = Store(database_url, pooled=False)
     store.ensure_current()
     store.close()

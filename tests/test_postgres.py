@@ -7,14 +7,14 @@ from sqlalchemy import create_engine, text
 from tests.postgres import Postgres, conninfo, create_database
 
 
-def test_it_answers_on_tcp_with_durable_settings(postgres: Postgres) -> None:
+def test_it_answers_on_tcp_and_only_fsync_is_not_as_in_production(postgres: Postgres) -> None:
     with psycopg.connect(conninfo(postgres.url)) as connection:
         settings = connection.execute(
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)",
             [["fsync", "synchronous_commit", "max_connections", "server_encoding"]],
         ).fetchall()
     assert dict(settings) == {
-        "fsync": "on",
+        "fsync": "off",
         "synchronous_commit": "on",
         "max_connections": "100",
         "server_encoding": "UTF8",
@@ -48,8 +48,8 @@ def test_databases_made_on_one_server_are_apart(postgres: Postgres) -> None:
     assert create_database(postgres.url) != postgres.create_database()
 
 
-def test_each_engine_gives_an_empty_database(database_url: str) -> None:
-    engine = create_engine(database_url)
+def test_each_engine_gives_an_empty_database(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE reply (text text)"))
         assert connection.execute(text("SELECT count(*) FROM reply")).scalar_one() == 0

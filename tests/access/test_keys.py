@@ -1,7 +1,6 @@
 """Keys: shown once, kept as a hash, compared in constant time, ended for good."""
 
 import hmac
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -23,14 +22,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url, pooled=False)
-    opened.upgrade("head")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -32,9 +32,6 @@ print(sum(not each.is_exceeded for each in taken))
 
 @pytest.fixture
 def windows(database_url: str) -> Iterator[RateWindows]:
-    store = Store(database_url, pooled=False)
-    store.upgrade("head")
-    store.close()
     opened = RateWindows(database_url)
     yield opened
     opened.close()

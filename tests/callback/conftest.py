@@ -1,5 +1,6 @@
 """The callback as a server of its own on either database, or in this process, with what it stored to read."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ class InProcess:
 
 
 @pytest.fixture
-def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., InProcess]]:
+def in_process(
+    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., InProcess]]:
     """Makes an application on a new SQLite database, with the settings given."""
     stores: list[Store] = []
 
@@ -144,9 +147,9 @@ def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
     def make(**settings: Any) -> InProcess:
         path = tmp_path / f"{len(apps)}.db"
+        shutil.copyfile(migrated_sqlite, path)
         url = f"sqlite:///{path}"
         store = Closing(url, pooled=False)
-        store.ensure_current()
         apps.append(InProcess(create_callback_app(Settings(database_url=url, **settings)), Stored(store), path))
         return apps[-1]
 

@@ -104,10 +104,9 @@ def filled(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fille
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+def sqlite(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
     """A SQLite database alone, for what no database has a part in."""
-    url = f"sqlite:///{tmp_path / 'receiver.db'}"
-    monkeypatch.setenv("RECEIVER_DATABASE_URL", url)
-    filled = Filled(url)
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", sqlite_url)
+    filled = Filled(sqlite_url)
     yield filled
     filled.store.close()

@@ -30,11 +30,11 @@ def test_a_missing_file_is_told_and_not_made(arguments: list[str], run: Run, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_without_tables_is_told(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(database_url).close()
-    monkeypatch.setenv("RECEIVER_DATABASE_URL", database_url)
-    if database_url.startswith("sqlite"):
-        Path(database_url.removeprefix("sqlite:///")).touch()
+def test_a_database_without_tables_is_told(empty_database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store(empty_database_url).close()
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", empty_database_url)
+    if empty_database_url.startswith("sqlite"):
+        Path(empty_database_url.removeprefix("sqlite:///")).touch()
     for arguments in READERS:
         ran = run(*arguments)
         assert (ran.status, ran.out) == (3, ""), arguments
@@ -59,8 +59,8 @@ def test_another_schema_is_told(sqlite: Filled, run: Run) -> None:
     assert "9999" in ran.err
 
 
-def test_up_current_and_down(database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECEIVER_DATABASE_URL", database_url)
+def test_up_current_and_down(empty_database_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", empty_database_url)
     assert run("db", "upgrade").out == f"nothing -> {HEAD}\n"
     assert run("db", "upgrade").out == f"{HEAD}: it was there already\n"
     assert run("db", "current").out == f"{HEAD} (head)\n"

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -26,12 +25,9 @@ PHONES = [f"154{number:08}" for number in range(MANY)]
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    stop(opened, *PHONES[:STOPPED])
-    yield opened
-    opened.close()
+def store(store: Store) -> Store:
+    stop(store, *PHONES[:STOPPED])
+    return store
 
 
 class Command:

@@ -11,14 +11,6 @@ from receiver.store.store import Store
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def new_intake(store: Store, database_url: str) -> Iterator[Callable[..., Intake]]:
     """Makes an intake with connections of its own, as another process would."""
     opened: list[tuple[Intake, Store]] = []

@@ -1,7 +1,6 @@
 """A stored reply is read again from its bytes: what it was taken for stays known, and a stop that it says counts."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,14 +45,6 @@ class Note:
     def note(self, transaction: Any) -> None:
         assert not transaction.closed
         self.noted.of.append(self.message_id)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Replay stores a kept delivery as the reply that it was: once, whole, and with its own time."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,14 +34,6 @@ WINDOW = timedelta(seconds=120)
 LONG_AGO = datetime(2025, 6, 3, 9, 12, 5, tzinfo=UTC)
 SPOKEN = b"src=13912345678&dst=1069&msg=hello"
 STOP = b"src=13912345678&dst=1069&msg=0000"
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url, pooled=False)
-    store.upgrade("head")
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -40,14 +40,6 @@ ON_THE_WIRE = [*(quote(written) for written in ONE_PERSON), "+8613900001234", "%
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def server(store: Store, database_url: str, tmp_path: Path) -> Iterator[Server]:
     """On PostgreSQL two processes answer."""
     env = {} if database_url.startswith("sqlite") else {"RECEIVER_CALLBACK_PROCESSES": "2"}

@@ -1,6 +1,5 @@
 """The suppression list leaves with an event before it, in the form that was asked for."""
 
-from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
@@ -14,12 +13,9 @@ from tests.store.test_record import WINDOW
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url, pooled=False)
-    store.upgrade("head")
+def store(store: Store) -> Store:
     store.record([reply("0000", f"+8613900000{number:03}") for number in range(5)], [], WINDOW)
-    yield store
-    store.close()
+    return store
 
 
 def test_the_event_is_there_before_the_first_phone_is(store: Store) -> None:

@@ -23,14 +23,6 @@ PHONE = "+8613900001234"  # who ONE_PERSON is
 NEIGHBOURS = ["13900001235", "+8613900001233", "+85213900001234", "+113900001234", "3900001234", "0013900001234"]
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
 def test_who_is_opted_out_in_any_written_form_is_blocked_in_every_one(store: Store) -> None:
     register = Register(store)
     for said in ONE_PERSON:
@@ -141,8 +133,8 @@ def test_a_send_that_was_stopped_is_in_the_ledger(store: Store) -> None:
     assert len(rows(store, tables.ledger)) == 4
 
 
-def test_without_a_register_to_ask_nobody_may_be_texted(database_url: str) -> None:
-    never_migrated = Store(database_url)
+def test_without_a_register_to_ask_nobody_may_be_texted(empty_database_url: str) -> None:
+    never_migrated = Store(empty_database_url)
     with pytest.raises(GuardUnavailable, match="nobody may be texted"):
         guard.blocked(never_migrated, ["13900001234"])
     never_migrated.close()
@@ -163,10 +155,9 @@ SPOILT: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_a_file_that_can_not_be_read_lets_nothing_pass(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
-    path = tmp_path / "receiver.db"
-    store = Store(f"sqlite:///{path}")
-    store.ensure_current()
+def test_a_file_that_can_not_be_read_lets_nothing_pass(sqlite_url: str, spoil: Callable[[Path], object]) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = Store(sqlite_url)
     Register(store).add([PHONE], source=Source.MANUAL, reason="wrote a letter", actor="li.na")
     store.close()
     spoil(path)
@@ -194,7 +185,6 @@ def test_a_server_that_is_gone_lets_nothing_pass_and_answers_when_it_is_back(pos
 
 def test_a_failure_between_two_batches_gives_no_half_answer(postgresql_url: str) -> None:
     store = Store(postgresql_url)  # SQLite answers from the state that it was in at the first
-    store.ensure_current()
 
     def phones() -> Iterator[str]:
         yield from (f"154{number:08}" for number in range(10_000))

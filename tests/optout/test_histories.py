@@ -1,6 +1,6 @@
 """Whatever is done in whatever order: register, guard, subscriptions and ledger are what a model of them says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -90,14 +90,11 @@ histories = st.lists(st.one_of(say, take_over, add, lift, subscribe, subscribe, 
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    with opened.writing() as connection:
+def store(store: Store) -> Store:
+    with store.writing() as connection:
         for code in SERVICES:
             services.add(connection, code, code, BEGIN)
-    yield opened
-    opened.close()
+    return store
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -30,14 +30,6 @@ from tests.store.test_record import WINDOW
 HEADING = "phone,since,reason\n"
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url, pooled=False)
-    store.upgrade("head")
-    yield store
-    store.close()
-
-
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "_LONGEST_PAUSE", 0)

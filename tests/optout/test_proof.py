@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,14 +26,6 @@ from tests.store.test_record import WINDOW, subscribe
 
 PHONE = "+8613900000001"
 MOMENT = datetime(2026, 5, 1, 2, 3, 4, 5678, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -40,7 +40,6 @@ def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     store = Store(database_url, pooled=False)
-    store.ensure_current()
     store.record([reply("0000", PHONE), reply("0000", "+8613900000002")], [], WINDOW)
     Register(store).lift(PHONE, reason="来电要求", actor="li.na")
 

@@ -1,7 +1,7 @@
 """A proof stays right when a message that it rests on is decoded anew: every reading is shown, and read again."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,6 @@ from tests.store.test_record import WINDOW
 
 MOMENT = datetime(2026, 5, 1, 2, 3, 4, 5678, tzinfo=UTC)
 LATE_STOP = b"%20" * 100 + "００００".encode("gbk")
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 def received(store: Store, raw: bytes, reading: Reading) -> UUID:

@@ -1,7 +1,5 @@
 """The register as people change it: whoever is added is stopped, only a lift with a reason takes it back."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from receiver.optout import guard
@@ -14,14 +12,6 @@ from tests.store.test_record import WINDOW, subscribe
 
 PHONE, OTHER = "+8613900001234", "+8613900001235"
 WHY = {"source": Source.MANUAL, "reason": "wrote a letter", "actor": "li.na"}
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

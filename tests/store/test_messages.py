@@ -1,6 +1,5 @@
 """Reading messages: what no command line shows."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,14 +9,6 @@ from receiver.callback.parse import parse
 from receiver.store import messages
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url, pooled=False)
-    store.upgrade("head")
-    yield store
-    store.close()
 
 
 def _record(store: Store, *replies: Reply) -> None:
@@ -59,7 +50,6 @@ def test_a_stream_is_the_pages_in_a_row(store: Store, monkeypatch: pytest.Monkey
 def test_a_stream_stays_on_the_server_until_it_is_read(postgresql_url: str) -> None:
     # SQLite reads row by row anyhow.
     store = Store(postgresql_url, pooled=False)
-    store.upgrade("head")
     _record(store, _reply("1"), _reply("2"))
     with store.reading() as connection:
         rows = messages.stream(connection, messages.Filter())

@@ -24,9 +24,9 @@ FOLDER = Path(migrations.__file__).parent
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(empty_database_url: str) -> Iterator[Store]:
     """An empty database, never migrated."""
-    opened = Store(database_url)
+    opened = Store(empty_database_url)
     yield opened
     opened.close()
 
@@ -195,8 +195,8 @@ def test_the_comparison_sees_what_is_missing(store: Store) -> None:
     assert len(differences) == 2
 
 
-def test_many_processes_that_start_at_once_migrate_once(database_url: str) -> None:
-    stores = [Store(database_url) for _ in range(6)]
+def test_many_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+    stores = [Store(empty_database_url) for _ in range(6)]
     with ThreadPoolExecutor(len(stores)) as pool:
         migrated = list(pool.map(Store.ensure_current, stores))
     assert any(migrated)

@@ -1,11 +1,8 @@
 """A reply that is pulled is one message however often it is read, and is flagged where it was pushed as well."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
-
-import pytest
 
 from receiver.store.store import Store
 from receiver.store.tables import messages
@@ -14,14 +11,6 @@ from tests.intake.replies import reply, rows, verified_ledger
 
 WINDOW = timedelta(seconds=120)
 NOW = datetime(2026, 6, 3, 9, 0, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.upgrade("head")
-    yield opened
-    opened.close()
 
 
 def pulled(text: str = "hello", number: str = "9586", sent: datetime = NOW, at: datetime = NOW) -> Reply:

@@ -25,14 +25,6 @@ PHONE = "+8613900007001"
 CHINA = timezone(timedelta(hours=8))
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
 def subscribe(store: Store, phone: str, *services: str) -> None:
     """Give a phone active subscriptions of these services."""
     now = datetime.now(UTC)
@@ -268,8 +260,8 @@ def test_what_the_database_refuses_is_told_from_what_it_can_not_do_now(store: St
         away.close()
 
 
-def test_a_database_that_was_never_migrated_is_unavailable(database_url: str) -> None:
-    empty = Store(database_url)
+def test_a_database_that_was_never_migrated_is_unavailable(empty_database_url: str) -> None:
+    empty = Store(empty_database_url)
     with pytest.raises(Unavailable):
         empty.record([reply()], [], WINDOW)
     with pytest.raises(Unavailable):
@@ -308,10 +300,9 @@ def hold(path: Path, duration: str) -> "subprocess.Popen[str]":
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[tuple[Path, Intake, Store]]:
-    path = tmp_path / "receiver.db"
-    store = Store(f"sqlite:///{path}")
-    store.ensure_current()
+def sqlite(sqlite_url: str) -> Iterator[tuple[Path, Intake, Store]]:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = Store(sqlite_url)
     intake = Intake(store, duplicate_window=WINDOW, timeout=LOCK_TIMEOUT + 3, max_waiting=100)
     yield path, intake, store
     intake.close()

@@ -1,7 +1,7 @@
 """Finding messages: whatever is asked for is found in order, indexed or not, and a walk skips and repeats nothing."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,14 +42,6 @@ WORDS = [
     "'",
     "\\",
 ]
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 def made(dice: random.Random, count: int, *, since: datetime = START) -> list[Reply]:
@@ -255,7 +247,6 @@ def test_the_feed_comes_in_the_order_of_commits_and_misses_none_that_commit_late
 
 def test_a_dump_that_is_read_into_a_cluster_which_counts_from_less_goes_on_behind_it(postgresql_url: str) -> None:
     store = Store(postgresql_url)
-    store.ensure_current()
     dice = random.Random(9)
     old, new = made(dice, 2)
     store.record([old], [], WINDOW)

@@ -1,7 +1,6 @@
 """Sends in the database: stored whole or not, counted by state, and each change only from where it may come."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,14 +20,6 @@ from tests.intake.replies import rows
 NOW = datetime.now(UTC)
 LEASE = NOW + timedelta(minutes=1)
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 def add(store: Store, people: int = 4, *, batches: int = 2, not_before: datetime = NOW, at: datetime = NOW) -> UUID:
@@ -97,7 +88,6 @@ def test_a_batch_is_claimed_once_with_its_own_recipients(store: Store) -> None:
 def test_a_batch_that_another_is_claiming_is_passed_over(postgresql_url: str) -> None:
     # On SQLite there is one writer at a time: the second waits.
     one_process, other = Store(postgresql_url), Store(postgresql_url)
-    one_process.ensure_current()
     add(one_process)
     with one_process.writing() as connection, other.writing() as beside:
         first = send_batches.claim(connection, claim=uuid4(), now=NOW, lease_until=LEASE)

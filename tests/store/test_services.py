@@ -1,7 +1,6 @@
 """Services and their numbers, and that a reply is filed under its service the moment it is stored."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,14 +16,6 @@ from tests.store.test_record import WINDOW, subscribe
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PHONE = "+8613900007001"
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 def add(store: Store, code: str, exact: list[str], prefixes: list[str]) -> None:

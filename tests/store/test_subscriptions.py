@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -24,14 +23,11 @@ PHONE, OTHER = "+8613900007001", "+8613900007002"
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    with opened.writing() as connection:
+def store(store: Store) -> Store:
+    with store.writing() as connection:
         services.add(connection, "news", "News", AT)
         services.add(connection, "weather", "Weather", AT)
-    yield opened
-    opened.close()
+    return store
 
 
 def subscribe(store: Store, phone: str, service: str) -> Subscribed:
@@ -142,7 +138,6 @@ def test_who_waits_for_an_import_to_subscribe_keeps_no_stop_waiting(
     # SQLite has one writer at a time: there nobody can subscribe amid an import's transaction.
     monkeypatch.setattr(engine, "LOCK_TIMEOUT", 2)
     store = Store(postgresql_url)
-    store.ensure_current()
     with store.writing() as connection:
         services.add(connection, "news", "News", AT)
     with ThreadPoolExecutor(1) as threads:
@@ -173,7 +168,6 @@ def _wait_until_one_waits(store: Store) -> None:
 
 def test_a_stop_while_one_waits_to_subscribe_leaves_no_subscription(postgresql_url: str) -> None:
     store = Store(postgresql_url)
-    store.ensure_current()
     with store.writing() as connection:
         services.add(connection, "news", "News", AT)
     with ThreadPoolExecutor(1) as threads:

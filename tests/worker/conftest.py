@@ -1,6 +1,5 @@
 """A migrated database on each engine, and a time that tests set."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,14 +9,6 @@ from receiver.store.store import Store
 from receiver.store.tasks import Standing
 
 BEGINNING = datetime(2026, 6, 3, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 class Time:

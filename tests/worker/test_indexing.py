@@ -145,7 +145,6 @@ def test_what_comes_in_while_the_index_is_tidied_is_indexed_first(
 
 def test_positions_go_on_behind_those_of_another_cluster(postgresql_url: str, time_: Time) -> None:
     store = Store(postgresql_url)
-    store.ensure_current()
     fill(store, 1)
     with store.writing() as connection:
         connection.execute(text("UPDATE messages SET position = position + 1000000"))

@@ -206,7 +206,6 @@ def test_on_postgresql_the_servers_clock_counts_and_no_machines(
             return cls(2001, 1, 1, tzinfo=UTC)
 
     store = Store(postgresql_url)
-    store.ensure_current()
     monkeypatch.setattr(statements, "datetime", WrongByYears)
     leases = Leases(store)
     taken(leases, 10)

@@ -77,14 +77,6 @@ def stored(store: Store) -> list[str]:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url, pooled=False)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
     monkeypatch.setattr("tests.gateway.polling.inbox.HttpGateway", Recorded)
     with http_gateway() as gateway:
@@ -130,7 +122,6 @@ def test_a_worker_that_is_killed_amid_a_call_is_replaced_and_no_one_asks_too_ear
 @pytest.mark.slow
 def test_two_workers_on_two_machines_ask_as_one(postgresql_url: str, gateway: Recorded, tmp_path: Path) -> None:
     store = Store(postgresql_url, pooled=False)
-    store.ensure_current()
     gateway.inbox.unread.extend(answer(number) for number in (1, 2, 3))
     with (
         worker(tmp_path / "one", postgresql_url, gateway) as first,

@@ -31,12 +31,10 @@ def test_a_database_that_is_gone_is_told_and_comes_back(postgres: Postgres, tmp_
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> FlaskClient:
-    url = f"sqlite:///{tmp_path / 'receiver.db'}"
-    store = Store(url, pooled=False)
-    store.upgrade("head")
+def client(sqlite_url: str) -> FlaskClient:
+    store = Store(sqlite_url, pooled=False)
     token = Keys(store).create("test", [Scope.ADMIN], actor="tests").token
-    client = create_admin_app(Settings(database_url=url)).test_client()
+    client = create_admin_app(Settings(database_url=sqlite_url)).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
 

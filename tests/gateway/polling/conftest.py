@@ -16,14 +16,6 @@ WINDOW = timedelta(seconds=120)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def intake(store: Store) -> Iterator[Intake]:
     opened = Intake(store, duplicate_window=WINDOW, timeout=30.0, max_waiting=100)
     yield opened

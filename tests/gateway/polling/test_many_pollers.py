@@ -158,17 +158,9 @@ class Machine:
         self.store.close()
 
 
-@pytest.fixture
-def url(database_url: str) -> str:
-    store = Store(database_url)
-    store.ensure_current()
-    store.close()
-    return database_url
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_a_day_of_pollers_that_die_and_clocks_that_jump_loses_nothing_and_is_never_too_early(
-    seed: int, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A minute apart instead of 5.5 s, so that a day is 1,440 calls and not 15,000.
     apart, replies = 60.0, 60
@@ -177,8 +169,8 @@ def test_a_day_of_pollers_that_die_and_clocks_that_jump_loses_nothing_and_is_nev
     gateway = Gateway(world, dice, replies, timeout=30)
     monkeypatch.setattr(module, "os", PerilousOs(peril))
     # SQLite is one machine's, with one folder; with PostgreSQL they are two.
-    folders = ["one", "one"] if url.startswith("sqlite") else ["one", "two"]
-    machines = [Machine(world, url, tmp_path / folder, gateway, peril, dice, apart) for folder in folders]
+    folders = ["one", "one"] if database_url.startswith("sqlite") else ["one", "two"]
+    machines = [Machine(world, database_url, tmp_path / folder, gateway, peril, dice, apart) for folder in folders]
     for machine in machines:
         world.actor(machine.live)
 
@@ -206,11 +198,11 @@ def test_a_day_of_pollers_that_die_and_clocks_that_jump_loses_nothing_and_is_nev
         machine.close()
 
 
-def test_of_two_pollers_that_live_one_asks_and_keeps_its_pace(url: str, tmp_path: Path) -> None:
+def test_of_two_pollers_that_live_one_asks_and_keeps_its_pace(database_url: str, tmp_path: Path) -> None:
     world, dice = World(ends=600), random.Random(1)
     peril = Perilous(dice)
     gateway = Gateway(world, dice, 0, timeout=5)
-    machines = [Machine(world, url, tmp_path, gateway, peril, dice, 5.5) for _ in range(2)]
+    machines = [Machine(world, database_url, tmp_path, gateway, peril, dice, 5.5) for _ in range(2)]
     for machine in machines:
         world.actor(machine.live)
     world.run()

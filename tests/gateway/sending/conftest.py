@@ -1,11 +1,8 @@
 """A database, and time that a test sets."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-from receiver.store.store import Store
 
 
 class Clock:
@@ -19,14 +16,6 @@ class Clock:
 
     def pass_(self, **time: float) -> None:
         self.moment += timedelta(**time)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    opened.ensure_current()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
