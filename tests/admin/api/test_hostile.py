@@ -56,6 +56,8 @@ ESCAPED = [
     "%0d%0aX-Hostile:%20yes",
 ]
 DEEP = 100_000
+# For what is refused before any database is asked.
+ON_ONE_ENGINE = pytest.mark.parametrize("admin", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +91,23 @@ def check(answer: Answer, *statuses: int) -> None:
 @pytest.mark.parametrize("route", GUARDED, ids=str)
 def test_hostile_queries(route: Route, admin: Admin, token: str) -> None:
     names = [each["name"] for each in route.parameters if each["in"] == "query"]
-    body = sent(route.example) if route.takes_body else None
-    for name in [*names, "unknown", "ids[]", "a%00b", "%FF"]:
+    for name in names:
         for value in [*map(quote_all, TEXTS), *ESCAPED, "x" * 9000]:
-            target = f"{route.path()}?{name}={value}"
-            answer = ask(admin.port, written(route.method, target.encode(), token, body, JSON))
-            check(answer, *((400, 422) if name not in names and names else ()))
+            check(ask(admin.port, queried(route, token, name, value)))
+
+
+@ON_ONE_ENGINE
+@pytest.mark.parametrize("route", GUARDED, ids=str)
+def test_hostile_names_in_queries(route: Route, admin: Admin, token: str) -> None:
+    takes_any = any(each["in"] == "query" for each in route.parameters)
+    for name in ("unknown", "ids[]", "a%00b", "%FF", *map(quote_all, TEXTS)):
+        for value in (quote_all(TEXTS[0]), "%FF%FE", "x" * 9000):
+            check(ask(admin.port, queried(route, token, name, value)), *((400, 422) if takes_any else ()))
+
+
+def queried(route: Route, token: str, name: str, value: str) -> bytes:
+    body = sent(route.example) if route.takes_body else None
+    return written(route.method, f"{route.path()}?{name}={value}".encode(), token, body, JSON)
 
 
 @pytest.mark.parametrize("route", [route for route in GUARDED if "<" in route.rule], ids=str)
@@ -109,9 +122,11 @@ def test_hostile_paths(route: Route, admin: Admin, token: str) -> None:
 @pytest.mark.parametrize("route", GUARDED, ids=str)
 def test_hostile_headers(route: Route, admin: Admin, token: str) -> None:
     body = sent(route.example) if route.takes_body else None
-    names = [each["name"] for each in route.parameters if each["in"] == "header"]
-    for name in [*names, "Idempotency-Key", "Last-Event-ID", "If-None-Match", "If-Modified-Since", "Range", "Accept",
-                 "Accept-Encoding", "X-Forwarded-For", "X-Request-Id", "Cookie", "Origin", "Expect"]:  # fmt: skip
+    names = {each["name"] for each in route.parameters if each["in"] == "header"}
+    if admin.server.database_url.startswith("sqlite"):  # no others reach a database: once is enough
+        names |= {"Idempotency-Key", "Last-Event-ID", "If-None-Match", "If-Modified-Since", "Range", "Accept",
+                  "Accept-Encoding", "X-Forwarded-For", "X-Request-Id", "Cookie", "Origin", "Expect"}  # fmt: skip
+    for name in sorted(names):
         for value in (
             b"\xff\xfe",
             PHONE.encode(),
@@ -124,6 +139,7 @@ def test_hostile_headers(route: Route, admin: Admin, token: str) -> None:
             check(ask(admin.port, written(route.method, route.path(), token, body, JSON, header)))
 
 
+@ON_ONE_ENGINE
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 def test_bodies_that_are_no_json(route: Route, admin: Admin, token: str) -> None:
     for body in (
@@ -145,6 +161,7 @@ def test_bodies_that_are_no_json(route: Route, admin: Admin, token: str) -> None
         check(ask(admin.port, written(route.method, route.path(), token, body, JSON)), 400)
 
 
+@ON_ONE_ENGINE
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 def test_json_that_is_no_such_body(route: Route, admin: Admin, token: str) -> None:
     bodies = [b"null", b"true", b"7", b"[]", b'""', b"NaN", b'[{"a": 1}]', b"9" * 4000, sent(json.dumps(route.example))]
@@ -177,6 +194,7 @@ def test_hostile_values_in_each_place_of_a_body(route: Route, admin: Admin, toke
             check(ask(admin.port, written(route.method, route.path(), token, body, JSON)))
 
 
+@ON_ONE_ENGINE
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 @pytest.mark.parametrize(
     "kind",
@@ -195,6 +213,7 @@ def test_bodies_of_another_type(kind: bytes, route: Route, admin: Admin, token: 
     check(ask(admin.port, written(route.method, route.path(), token, sent(route.example), kind)), 415)
 
 
+@ON_ONE_ENGINE
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 def test_bodies_of_another_length_than_they_say(route: Route, admin: Admin, token: str) -> None:
     def request(body: bytes, *headers: bytes) -> bytes:
@@ -213,6 +232,7 @@ def test_bodies_of_another_length_than_they_say(route: Route, admin: Admin, toke
     check(ask(admin.port, request(body, b"Transfer-Encoding: gzip, identity")), 400)
 
 
+@ON_ONE_ENGINE
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 def test_bodies_that_are_too_large(route: Route, admin: Admin, token: str) -> None:
     body = b'"' + b"x" * 1_000_001 + b'"'
