@@ -14,6 +14,7 @@ import pyotp
 from receiver.store import people as rows
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
+from receiver.vocabulary.register import SUBSCRIBER, SYSTEM
 
 from . import passwords
 from .audit import Act
@@ -298,6 +299,8 @@ def _usable_name(name: str) -> str:
     name = unicodedata.normalize("NFKC", name).strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise AccessError("bad-name", f"write a name of 1 to {LONGEST_NAME} characters on one line")
+    if name.casefold() in (SUBSCRIBER, SYSTEM):  # in the ledger these act, and nobody by their name
+        raise AccessError("name-taken", "this is the ledger's own word for who acts: choose another name")
     return name
 
 

@@ -104,6 +104,10 @@ class Register:
             raise NotAPhone(f"{phone!r} is no phone number: write it like 13912345678 or +8613912345678")
         return identity
 
+    def is_same(self, phone: str, written: str) -> bool:
+        """Whether ``written``, in any way, is the ``phone`` that the register knows somebody under."""
+        return phone in self._names(written)
+
     def _names(self, phone: str) -> list[str]:
         """What the register may have ``phone`` under, as the guard asks: it may have been no phone number to us when
         it said stop.

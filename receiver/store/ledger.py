@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
-from receiver.vocabulary.ledger import GENESIS, Event, chained, digest, skips_to
+from receiver.vocabulary.ledger import GENESIS, Event, EventType, chained, digest, skips_to
 
 from .tables import ledger, ledger_head
 
@@ -110,6 +110,16 @@ SELECT
     CAST(message_id AS text), raw_sha256, CAST(detail AS text), previous, hash
 FROM ledger ORDER BY sequence
 """)
+
+
+def in_force_since(connection: Connection, phones: Iterable[str]) -> dict[str, int]:
+    """The event that last opted each of these phones out, by phone."""
+    statement = (
+        select(ledger.c.phone, func.max(ledger.c.sequence).label("sequence"))
+        .where(ledger.c.phone.in_(list(phones)), ledger.c.type == EventType.OPTED_OUT)
+        .group_by(ledger.c.phone)
+    )
+    return {row.phone: row.sequence for row in connection.execute(statement)}
 
 
 def of_phone(connection: Connection, phone: str) -> Sequence[RowMapping]:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from receiver.access import Action, Scope
 from receiver.optout import guard
 from receiver.optout.guard import GuardUnavailable
-from receiver.optout.proof import NothingKnown, as_json, prove
+from receiver.optout.proof import NothingKnown, prove
+from receiver.optout.proof_forms import MEDIA, ProofForm, rendered
 from receiver.optout.register import LONGEST_ACTOR, LONGEST_REASON, NotOptedOut, Unexplained
 from receiver.store import optouts
 from receiver.vocabulary.ledger import EventType
@@ -27,7 +28,6 @@ from .values import Moment, PathPhone, Phone, Text, identity
 routes = Routes("Opt-outs", "Who said stop: nothing is sent to them in whatever form their number is written.")
 
 MOST_ASKED = 10_000
-_MEDIA = {"json": "application/json", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 
 
 class OptOut(BaseModel):
@@ -277,19 +277,7 @@ def get_proof(path: PhonePath, query: ProofQuery) -> Response:
     except NothingKnown as nothing:
         raise Rejected(NOT_FOUND, str(nothing)) from None
     act(Action.PROOF_MADE, document["phone"], format=query.format).record(parts().store)
-    return Response(_rendered(document, query.format), content_type=_MEDIA[query.format])
-
-
-def _rendered(document: dict[str, Any], form: str) -> bytes:
-    if form == "json":
-        return as_json(document).encode("ascii")
-    if form == "html":
-        from receiver.optout.proof_page import render_page
-
-        return render_page(document).encode("utf-8")
-    from receiver.optout.proof_pdf import render_pdf
-
-    return render_pdf(document)
+    return Response(rendered(document, query.format), content_type=MEDIA[ProofForm(query.format)])
 
 
 def acting(person: str | None) -> str:

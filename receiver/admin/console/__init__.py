@@ -12,6 +12,7 @@ from . import (
     keys,
     languages,
     login,
+    optouts,
     overview,
     people,
     preferences,
@@ -20,7 +21,7 @@ from . import (
 )
 
 # Each subject has a module, whose pages name the permission that they need.
-SUBJECTS = (overview, sends, services, login, preferences, account, gateway, people, keys, audit, health)
+SUBJECTS = (overview, optouts, sends, services, login, preferences, account, gateway, people, keys, audit, health)
 
 
 def add_console(app: Flask) -> None:

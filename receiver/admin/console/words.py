@@ -36,6 +36,10 @@ NOTICES: dict[str, Words] = {
     "test-pushed": lazy_gettext("The test reply was stored: replies that reach the callback come in."),
     "person-disabled": lazy_gettext("This person can't log in any more, and is logged out everywhere."),
     "person-enabled": lazy_gettext("This person can log in again."),
+    "opted-out": lazy_gettext("The phone is opted out: nothing is sent to it any more."),
+    "opted-out-before": lazy_gettext("The phone was opted out already. The ledger keeps that it was wished again."),
+    "lifted": lazy_gettext("The opt-out is lifted. The ledger keeps who did it, and why."),
+    "lifted-before": lazy_gettext("There is no opt-out any more: somebody has lifted it."),
     "service-removed": lazy_gettext("The service is removed."),
     "gateway-password-changed": lazy_gettext(
         "The password is changed at the gateway. Store it now in RECEIVER_GATEWAY_PASSWORD, or in the file that "

@@ -12,9 +12,9 @@ import click
 from receiver.cli.database import opened, settings
 from receiver.cli.export import replacing as replacing
 from receiver.cli.output import terminal_safe
-from receiver.optout.proof import NothingKnown, as_json, prove
+from receiver.optout.proof import NothingKnown, prove
 from receiver.optout.proof_check import check
-from receiver.vocabulary.proof import Document
+from receiver.optout.proof_forms import rendered
 
 _LARGEST = 256 * 1024 * 1024
 _HEAD = re.compile("(?:(?:0|[1-9][0-9]*):)?[0-9a-f]{64}")
@@ -68,7 +68,7 @@ def proof(
             document = prove(store, phone, chosen.default_region)
     except NothingKnown as nothing:
         raise click.ClickException(str(nothing)) from nothing
-    _write(_rendered(document, chosen_format), output, force=force)
+    _write(rendered(document, chosen_format), output, force=force)
     outcome = check(document, head=head)
     _tell(outcome.problems)
     if not outcome.holds:
@@ -112,18 +112,6 @@ def check_proof(file: IO[bytes], head: str | None) -> None:
     click.echo(f"  head  {at['sequence']} {at['hash']}\n  fingerprint {document['fingerprint']}")
     for note in notes:
         click.echo(terminal_safe(note))
-
-
-def _rendered(document: Document, chosen_format: str) -> bytes:
-    if chosen_format == "json":
-        return as_json(document).encode("ascii")
-    if chosen_format == "html":
-        from receiver.optout.proof_page import render_page
-
-        return render_page(document).encode("utf-8")
-    from receiver.optout.proof_pdf import render_pdf
-
-    return render_pdf(document)
 
 
 def _write(content: bytes, output: Path | None, *, force: bool) -> None:

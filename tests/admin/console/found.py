@@ -23,6 +23,8 @@ _EXAMPLES = 6
 _LINK = re.compile(r'<a\s[^>]*?href="(/[^"#]*)')
 # What an open connection hands out bit by bit.
 _ENDLESS = ("stream", "events", "live", "tail")
+# What is saved, and not shown.
+_SAVED = ("download",)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Found:
             endpoint: str = self._urls.match(path, "GET")[0]
         except (HTTPException, RequestRedirect):
             return None
-        is_page = endpoint.startswith("console.") and not endpoint.endswith(_ENDLESS)
+        is_page = endpoint.startswith("console.") and not endpoint.endswith((*_ENDLESS, *_SAVED))
         return endpoint if is_page else None
 
     def _is_for_members(self, endpoint: str) -> bool:

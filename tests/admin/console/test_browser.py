@@ -32,6 +32,11 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     "/",
+    "/optouts",
+    "/optouts/1",
+    "/optouts/1/proof",
+    "/optouts/add",
+    "/optouts/ledger",
     "/services",
     "/services/news",
     "/sends",
@@ -101,6 +106,7 @@ def filled(admin: Admin) -> Admin:
     for number in range(3):
         admin.filled.reply(b"src=1390000000%d&dst=10690000&msg=hello" % number)
     admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    admin.filled.reply(b"src=13900000009&dst=10690000&msg=0000")
     services.change(admin.store, "news", "每日新闻", numbers=["106900001"], prefixes=["10690002"])
     now = datetime.now(UTC)
     refused = refusals.Refusal("203.0.113.9", Reason.SOURCE, 12, now - timedelta(hours=1), now)

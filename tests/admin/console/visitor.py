@@ -70,6 +70,19 @@ class Visitor:
         self.get("/login")
         return self.post("/login", name=name, password=password, **fields)
 
+    def download(self, path: str) -> bytes:
+        """Look at what is no page, and must be there."""
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers=sent)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        assert response.status == 200, content
+        return content
+
     def _ask(
         self,
         method: str,
