@@ -4,7 +4,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from receiver.callback.parse import parse
 from receiver.store.store import Store
 from receiver.vocabulary import (
     Delivery,
@@ -17,6 +16,7 @@ from receiver.vocabulary import (
     earliest_id,
     new_id,
 )
+from receiver.vocabulary.parse import parse
 
 WINDOW = timedelta(seconds=120)
 

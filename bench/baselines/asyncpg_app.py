@@ -13,8 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 
 from receiver import config
-from receiver.callback.parse import parse
 from receiver.vocabulary import Delivery, Origin, Reading, new_id
+from receiver.vocabulary.parse import parse
 
 # Connections. More of them share a flush of PostgreSQL's log; 8 and 32 made no difference on two cores.
 POOL = 16

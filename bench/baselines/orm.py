@@ -15,11 +15,11 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from receiver import config
-from receiver.callback.parse import parse
 from receiver.observability import configure_logging
 from receiver.server import Role
 from receiver.store.tables import messages
 from receiver.vocabulary import Delivery, Origin, Reading, new_id
+from receiver.vocabulary.parse import parse
 
 # Connections to PostgreSQL, waited for with greenlets. More of them share a flush of its log.
 POOL = 16

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-# Bytes of query or form body. A joined long SMS of 8 parts in UTF-8, percent-encoded, is under 5 kB.
-LARGEST_QUERY = 8_192
 # Bytes kept of what is larger, or of what is no request at all.
 LARGEST_KEPT = 65_536
 # Seconds for a request to arrive whole; between two requests of one connection too.

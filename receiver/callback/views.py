@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from receiver.intake import Intake, Outcome
 from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable
+from receiver.vocabulary.parse import LARGEST_QUERY, parameters, parse, unsubscribing_phone, without_token
 from receiver.vocabulary.wire import read_text
 
 from .access import Access
 from .answer import Answer
-from .limits import LARGEST_KEPT, LARGEST_QUERY, UNREADABLE, Unreadable
-from .parse import parameters, parse, unsubscribing_phone, without_token
+from .limits import LARGEST_KEPT, UNREADABLE, Unreadable
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

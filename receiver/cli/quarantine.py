@@ -2,24 +2,20 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import click
 
-from receiver.callback.access import Access
-from receiver.callback.limits import LARGEST_QUERY
-from receiver.callback.parse import parse
-from receiver.config import Settings
-from receiver.gateway.polling import Answer, read_again
-from receiver.intake.replay import Read, Replay, Status
+from receiver.gateway.replaying import doors, replaying
+from receiver.intake.replay import Replay, Status
+from receiver.intake.replayable import Doors, waiting
 from receiver.store import quarantine
-from receiver.store.refusals import REFUSED
 from receiver.store.store import Store
-from receiver.vocabulary import Origin, Reading, Reason, Reply, Undeliverable, keyword_set
+from receiver.vocabulary import Reason
 
 from .database import opened, settings
 from .options import after_option, limit_option, period_options, reveal_option
@@ -165,8 +161,8 @@ def replay(
             filters = quarantine.Filter(Reason(reason) if reason else None, peer, replayed=False)
             if not yes:
                 _confirm(store, filters)
-            wanted = _waiting(store, filters, None if reason or peer else _would_be_allowed(chosen))
-        again = Replay(store, _reader(chosen), timedelta(seconds=chosen.duplicate_window))
+            wanted = _waiting(store, filters, doors(chosen))
+        again = replaying(store, chosen)
         counts: Counter[Status] = Counter()
         render(_replayed(again, wanted, counts), _RESULTS, chosen_format)
     hint(", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing to replay")
@@ -181,61 +177,23 @@ def _confirm(store: Store, filters: quarantine.Filter) -> None:
         click.confirm(f"Replay up to {number} deliveries?", abort=True, err=True)
 
 
-def _waiting(store: Store, filters: quarantine.Filter, allowed: Callable[[Row], bool] | None) -> Iterator[UUID]:
+def _waiting(store: Store, filters: quarantine.Filter, open_doors: Doors) -> Iterator[UUID]:
     # Page by page, each in a transaction of its own: replaying writes. What comes in meanwhile is for the next time.
     filters = replace(filters, until=datetime.now(UTC))
     after, left_out = None, 0
     while True:
-        with store.reading() as connection:
-            rows = quarantine.oldest(connection, filters, after=after, limit=_BATCH)
-        for row in rows:
-            if allowed is None or allowed(row):
-                yield row["id"]
-            else:
-                left_out += 1
-        if len(rows) < _BATCH:
+        part = waiting(store, filters, open_doors, newer_than=after, limit=_BATCH)
+        yield from part.wanted
+        left_out += part.left_out
+        if part.last is None:
             break
-        after = rows[-1]["id"]
+        after = part.last
     if left_out:
         click.echo(
             f"Left out: {left_out} of sources or with tokens that are not allowed. To replay them, choose them by id, "
             "--peer or --reason, or allow them in RECEIVER_ALLOWED_SOURCES.",
             err=True,
         )
-
-
-def _would_be_allowed(chosen: Settings) -> Callable[[Row], bool]:
-    """Whether a delivery's source may call today; a token is not kept, so that a wrong one stays wrong."""
-    access = Access(chosen.allowed_sources, chosen.trusted_proxies, token=None)
-
-    def allowed(row: Row) -> bool:
-        if row["reason"] not in REFUSED:
-            return True
-        right = row["reason"] != Reason.TOKEN or chosen.callback_token is None
-        return right and access.allows(row["peer"])
-
-    return allowed
-
-
-def _reader(chosen: Settings) -> Read:
-    reading = Reading(chosen.charset, chosen.default_region, keyword_set(chosen.unsubscribe_keywords))
-
-    def read(kept: Row) -> Reply | Undeliverable:
-        raw = kept["raw"]
-        # Whoever pushes has an address. What the database refused was written as a push, however it had come.
-        if kept["peer"] is None and kept["reason"] != Reason.STORAGE:
-            # Whether it was whole is not kept with it: what may have been cut then may have been cut.
-            answer = Answer(kept["id"], kept["received_at"], "", chosen.gateway_charset, raw, whole=False)
-            return read_again(answer, reading)
-        if len(raw) > LARGEST_QUERY:
-            return Undeliverable(Reason.TOO_LARGE, f"more than {LARGEST_QUERY} bytes", raw)
-        said = parse(raw, reading)
-        if isinstance(said, Undeliverable):
-            return said
-        origin = Origin.POLL if kept["peer"] is None else Origin.PUSH
-        return Reply(kept["id"], kept["received_at"], origin, kept["peer"], said)
-
-    return read
 
 
 def _replayed(replay: Replay, wanted: Iterator[UUID], counts: Counter[Status]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from receiver.store import messages, quarantine
+from receiver.store.audit_log import Note
 from receiver.store.errors import Conflict, Refused, Unavailable
 from receiver.store.record import record
 from receiver.store.store import Store
@@ -46,8 +47,11 @@ class Replay:
         self._read = read
         self._duplicate_window = duplicate_window
 
-    def one(self, quarantine_id: UUID) -> Result:
-        """Replay a delivery, by whatever number of callers at once. Raises Unavailable."""
+    def one(self, quarantine_id: UUID, *, note: Note | None = None) -> Result:
+        """Replay a delivery, by whatever number of callers at once; who does it is noted with what is stored.
+
+        Raises Unavailable.
+        """
         with self._store.reading() as connection:
             kept = quarantine.get(connection, quarantine_id)
         if kept is None:
@@ -59,13 +63,13 @@ class Replay:
         said = self._read(dict(kept))
         if isinstance(said, Undeliverable):
             return Result(quarantine_id, Status.LEFT, detail=f"{said.reason}: {said.detail}")
-        return self._store_reply(said)
+        return self._store_reply(said, note)
 
-    def _store_reply(self, reply: Reply) -> Result:
+    def _store_reply(self, reply: Reply, note: Note | None) -> Result:
         attempt = 1
         while True:
             try:
-                return self._claim_and_record(reply)
+                return self._claim_and_record(reply, note)
             except Conflict as conflict:
                 if attempt == _ATTEMPTS:
                     raise Unavailable(f"{_ATTEMPTS} attempts met other writers: {conflict}") from conflict
@@ -74,12 +78,14 @@ class Replay:
                 cause = str(refused).partition(":")[0]
                 return Result(reply.id, Status.LEFT, detail=f"the database refused it: {cause}")
 
-    def _claim_and_record(self, reply: Reply) -> Result:
+    def _claim_and_record(self, reply: Reply, note: Note | None) -> Result:
         with self._store.writing() as connection:
             now = datetime.now(UTC)
             if not quarantine.claim(connection, reply.id, replayed_at=now, message_id=reply.id):
                 return _already(reply.id)
             record(connection, [reply], [], self._duplicate_window)
+            if note is not None:
+                note.note(connection)
             stored = messages.get(connection, reply.id)
         duplicate_of = None if stored is None else stored["duplicate_of"]
         return Result(reply.id, Status.REPLAYED, reply.delivery.kind, duplicate_of)

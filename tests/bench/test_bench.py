@@ -19,10 +19,10 @@ from bench.contenders import ALL, ASYNCPG, EMPTY, ORM, OURS, Contender, Database
 from bench.load import LARGEST_RUN, PHONES, STEP, TEXTS, Load, LoadFailed, query_ends, read
 from bench.machine import filesystem, fsync_ms
 from bench.results import Row, Sample, budget, rows
-from receiver.callback.parse import parse
 from receiver.store.store import Store
 from receiver.store.tables import messages
 from receiver.vocabulary import Delivery, Kind, Reading
+from receiver.vocabulary.parse import parse
 
 SQLITE, POSTGRESQL = OURS[Database.SQLITE], OURS[Database.POSTGRESQL]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from receiver.callback.limits import LARGEST_QUERY
 from receiver.vocabulary import is_unsubscribe, keyword_set
+from receiver.vocabulary.parse import LARGEST_QUERY
 from receiver.vocabulary.wire import read_text, visible
 from tests.callback.conftest import InProcess, Receiver
 from tests.callback.raw import ask, exchange, get, post, responses

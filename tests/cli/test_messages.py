@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from receiver.callback.parse import parse
 from receiver.store import tables
 from receiver.store.tables import messages
 from receiver.vocabulary import Charset, Delivery, Origin, Reading, Reply, new_id
+from receiver.vocabulary.parse import parse
 from tests.cli.conftest import WINDOW, Filled, Run, on_terminal
 from tests.intake.replies import rows
 

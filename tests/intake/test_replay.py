@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, RowMapping, select
 
-from receiver.callback.parse import parse
 from receiver.intake import replay
 from receiver.intake.replay import Replay, Result, Status
 from receiver.store import messages, optouts, quarantine
@@ -29,6 +28,7 @@ from receiver.vocabulary import (
     earliest_id,
     new_id,
 )
+from receiver.vocabulary.parse import parse
 
 WINDOW = timedelta(seconds=120)
 LONG_AGO = datetime(2025, 6, 3, 9, 12, 5, tzinfo=UTC)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from receiver.callback.parse import parse
 from receiver.optout.guard import blocked, note_blocked
 from receiver.optout.proof import NothingKnown, as_json, prove
 from receiver.optout.proof_check import check
@@ -20,6 +19,7 @@ from receiver.optout.register import Register
 from receiver.store import tables
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
+from receiver.vocabulary.parse import parse
 from receiver.vocabulary.proof import Document
 from tests.intake.replies import quarantined, reply, verified_ledger
 from tests.store.test_record import WINDOW, subscribe

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from receiver.callback.parse import parse
 from receiver.store import messages
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
+from receiver.vocabulary.parse import parse
 
 
 def _record(store: Store, *replies: Reply) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from receiver.callback.parse import parse
 from receiver.store import messages, search
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
+from receiver.vocabulary.parse import parse
 from receiver.worker import indexing
 from receiver.worker.indexing import Pace, task
 from receiver.worker.lease import Lease, Leases

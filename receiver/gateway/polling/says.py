@@ -9,7 +9,7 @@ from .spool import Answer
 
 # Of an answer that is no reply, bytes that are kept at most: of a request they are no more.
 LARGEST_KEPT = 65_536
-# The longest that are stored: receiver.callback.parse has the same for addresses, the table for the number.
+# The longest that are stored: receiver.vocabulary.parse has the same for addresses, the table for the number.
 _LONGEST_ADDRESS = 100
 _LONGEST_NUMBER = 32
 

@@ -1,10 +1,14 @@
 """From the bytes of a request to a delivery, or to why it is none (protocol.md §1, §8, §9)."""
 
-from receiver.vocabulary import Delivery, Reading, Reason, Undeliverable, phone_identity
-from receiver.vocabulary.wire import read_text, unescape
+from .identity import phone_identity
+from .reading import Reading
+from .reply import Delivery, Reason, Undeliverable
+from .wire import read_text, unescape
 
 # ASP looks parameters up without regard to case. ``token`` is ours.
 _KNOWN = {b"src": "src", b"dst": "dst", b"msg": "msg", b"token": "token"}
+# Bytes of query or form body. A joined long SMS of 8 parts in UTF-8, percent-encoded, is under 5 kB.
+LARGEST_QUERY = 8_192
 # An alphanumeric sender has 11 characters, a phone in its longest form 20, a service number 17 (protocol.md §2).
 LONGEST_ADDRESS = 100
 
