@@ -12,6 +12,7 @@ from . import (
     optouts,
     quarantine,
     redecoding,
+    replaying,
     sends,
     services,
     sms,
@@ -34,6 +35,7 @@ SUBJECTS = (
     sms,
     sends,
     quarantine,
+    replaying,
     keys,
     audit,
 )

@@ -18,7 +18,7 @@ from .problems import NOT_FOUND, Rejected
 from .routes import Routes
 from .values import Moment, Text
 
-routes = Routes("Quarantine", "What was not accepted as a reply. To read it again: receiver quarantine replay.")
+routes = Routes("Quarantine", "What was not accepted as a reply.")
 
 
 class Quarantined(BaseModel):

@@ -1,11 +1,11 @@
 """Messages read again in another charset over the API, and what they were taken to say before."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from receiver.access import Act, Action, Scope
 from receiver.intake.redecode import NoSuchMessage, Redecoded, Redecoding, Stopped
@@ -18,19 +18,13 @@ from .messages import MessageFilters, MessagePath
 from .paging import Page, PageQuery, paged, place, uuid_key
 from .problems import NOT_FOUND, Rejected
 from .routes import Routes
-from .values import Moment
+from .values import Moment, Whole
 
 routes = Routes("Re-decoding", "Messages read again from their bytes, in another charset.")
 
 MOST_EXAMINED = 500
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-# In JSON 200.0 is the same number as 200.
-_Whole = Annotated[int, BeforeValidator(_whole)]
 _CHARSET = Field(description="`auto`: by the rule for each text", examples=["gb18030"])
 _DRY_RUN = Field(False, description="true: show what would change, and change nothing")
 
@@ -91,7 +85,7 @@ class WantedOfMany(MessageFilters):
 
     charset: Charset = _CHARSET
     dry_run: bool = _DRY_RUN
-    limit: _Whole = Field(200, ge=1, le=MOST_EXAMINED, description="Messages to read again in this call")
+    limit: Whole = Field(200, ge=1, le=MOST_EXAMINED, description="Messages to read again in this call")
     newer_than: UUID | None = Field(None, description="`next` of the call before, with the same filters")
 
 

@@ -78,6 +78,14 @@ class _NoNul:
 Text = Annotated[str, AfterValidator(_storable), _NoNul]
 """Text that every database takes."""
 
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number in a body: in JSON 200.0 is the same as 200."""
+
 # What RFC 9110 lets a client write is more; what a register can hold is this.
 Phone = Annotated[
     str,
