@@ -5,9 +5,9 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from .values import Named, Row, cell, csv_cells, json_line
 
@@ -20,16 +20,21 @@ _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-
 # Of a workbook, bytes that are kept in memory before it goes to a file; and those that are sent at a time.
 _IN_MEMORY, _PIECE = 8 << 20, 64 << 10
 
-Write = Callable[[Iterable[Row], Sequence[Named]], Iterator[bytes]]
-"""The pieces of a file with these rows."""
+
+class Write(Protocol):
+    """The pieces of a file with these rows; ``title`` is what its sheets are called, where it has any."""
+
+    def __call__(
+        self, rows: Iterable[Row], columns: Sequence[Named], *, title: str = "messages"
+    ) -> Iterator[bytes]: ...
 
 
-def _jsonl(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
+def _jsonl(rows: Iterable[Row], columns: Sequence[Named], *, title: str = "") -> Iterator[bytes]:
     for row in rows:
         yield json_line(row, columns).encode() + b"\n"
 
 
-def _csv(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
+def _csv(rows: Iterable[Row], columns: Sequence[Named], *, title: str = "") -> Iterator[bytes]:
     line = io.StringIO()
     writer = csv.writer(line)
     yield codecs.BOM_UTF8  # so that spreadsheets take it for UTF-8
@@ -40,7 +45,7 @@ def _csv(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
         line.truncate()
 
 
-def _xlsx(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
+def _xlsx(rows: Iterable[Row], columns: Sequence[Named], *, title: str = "messages") -> Iterator[bytes]:
     # Its end has to be known before its beginning.
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -58,10 +63,10 @@ def _xlsx(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
 
     for number, row in enumerate(rows):
         if number % ROWS_OF_A_SHEET == 0:
-            sheet = _new_sheet(workbook, columns)
+            sheet = _new_sheet(workbook, columns, title)
         sheet.append([text_cell(row[column.name]) for column in columns])
     if sheet is None:
-        _new_sheet(workbook, columns)
+        _new_sheet(workbook, columns, title)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as held:
         workbook.save(held)
         held.seek(0)
@@ -69,8 +74,8 @@ def _xlsx(rows: Iterable[Row], columns: Sequence[Named]) -> Iterator[bytes]:
             yield piece
 
 
-def _new_sheet(workbook: Any, columns: Sequence[Named]) -> Any:
-    sheet = workbook.create_sheet(f"messages {len(workbook.worksheets) + 1}" if workbook.worksheets else "messages")
+def _new_sheet(workbook: Any, columns: Sequence[Named], title: str) -> Any:
+    sheet = workbook.create_sheet(f"{title} {len(workbook.worksheets) + 1}" if workbook.worksheets else title)
     sheet.freeze_panes = "A2"
     sheet.append([column.name for column in columns])
     return sheet

@@ -1,16 +1,20 @@
 """The suppression list, for whoever else sends on the enterprise's behalf; each export is itself an event."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from receiver.store import optouts
+from receiver.store.audit_log import Note
 from receiver.store.ledger import Chain
 from receiver.store.store import Store
 from receiver.vocabulary import phone_identity
 from receiver.vocabulary.ledger import Event, EventType
+
+# Rows of one question.
+_AT_ONCE = 500
 
 
 class Form(StrEnum):
@@ -28,9 +32,7 @@ def exported(
     Raises StoreError.
     """
     with store.snapshot() as connection:
-        count = optouts.count(connection)
-        detail = {"count": count, "form": form.value, "hashed": hashed, "format": kind_of_file}
-        event = Event(EventType.EXPORTED, datetime.now(UTC), actor.strip(), None, detail=detail)
+        event = _event(optouts.count(connection), actor, kind_of_file, form, hashed=hashed)
         # Committed before the first phone is handed out: an export that breaks off may be in the ledger, but none
         # can leave without being there. The snapshot makes the count that of the rows, whoever stops meanwhile.
         with store.writing() as other:
@@ -39,6 +41,37 @@ def exported(
             phone = row["phone"]
             named = {"phone_sha256": digest(phone)} if hashed else {"phone": written(phone, form, region)}
             yield {**named, "since": row["since"], "source": row["source"]}
+
+
+def exported_slowly(store: Store, *, actor: str, kind_of_file: str, note: Note) -> Iterator[Mapping[Any, Any]]:
+    """Every opt-out that is in force from now to the end of reading, by phone, for a reader who may take hours.
+
+    Each part is read in a transaction of its own, so that nothing waits for the reader: who stops or is lifted
+    meanwhile may be there or not. The event, with how many there are now, and ``note`` are committed when this returns.
+    Raises StoreError.
+    """
+    with store.writing() as connection:
+        chain = Chain(connection)
+        chain.append([_event(optouts.count(connection), actor, kind_of_file, Form.E164, hashed=False)])
+        note.note(connection)
+    return _parts(store)
+
+
+def _parts(store: Store) -> Iterator[Mapping[Any, Any]]:
+    # By phone: whoever is lifted and stops again meanwhile keeps their place.
+    after = None
+    while True:
+        with store.reading() as connection:
+            rows = optouts.by_phone(connection, after=after, limit=_AT_ONCE)
+        yield from rows
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1]["phone"]
+
+
+def _event(count: int, actor: str, kind_of_file: str, form: Form, *, hashed: bool) -> Event:
+    detail = {"count": count, "form": form.value, "hashed": hashed, "format": kind_of_file}
+    return Event(EventType.EXPORTED, datetime.now(UTC), actor.strip(), None, detail=detail)
 
 
 def digest(phone: str) -> str:

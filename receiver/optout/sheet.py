@@ -8,7 +8,7 @@ import codecs
 import csv
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -113,14 +113,7 @@ class Sheet:
 
     def read(self, reader: Callable[[Row], _Read], progress: Progress = silent) -> Iterator[_Read | Rejected]:
         """Every row as ``reader`` reads it, which raises BadRow. Raises SheetError."""
-        for row in self.rows(progress):
-            try:
-                if row.problem is not None:
-                    raise BadRow(row.problem)
-                read: _Read | Rejected = reader(row)
-            except BadRow as bad:
-                read = Rejected(row.number, str(bad), row.cells)
-            yield read
+        return judged(self.rows(progress), reader)
 
     def _row(self, number: int, text: str, problem: str | None) -> Row:
         cells = cells_of(text, self._separator) if problem is None else None
@@ -182,6 +175,18 @@ class Sheet:
     def _refuse_changed(self) -> None:
         if _state(self._file) != self._state:
             raise SheetError(f"{self.name} was changed while it was read: begin again")
+
+
+def judged(rows: Iterable[Row], reader: Callable[[Row], _Read]) -> Iterator[_Read | Rejected]:
+    """Every row as ``reader`` reads it, which raises BadRow."""
+    for row in rows:
+        try:
+            if row.problem is not None:
+                raise BadRow(row.problem)
+            read: _Read | Rejected = reader(row)
+        except BadRow as bad:
+            read = Rejected(row.number, str(bad), row.cells)
+        yield read
 
 
 def refuse_no_text(block: bytes, name: str, *, first: bool) -> None:

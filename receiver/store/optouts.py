@@ -206,6 +206,14 @@ def count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(optouts)) or 0
 
 
+def by_phone(connection: Connection, *, after: str | None, limit: int) -> Sequence[RowMapping]:
+    """At most ``limit`` opt-outs in force, by phone: the first, or those behind ``after``."""
+    statement = select(optouts).order_by(optouts.c.phone).limit(limit)
+    if after is not None:
+        statement = statement.where(optouts.c.phone > after)
+    return connection.execute(statement).mappings().all()
+
+
 def stream(connection: Connection) -> Iterator[Mapping[str, Any]]:
     """Every opt-out in force, by phone, in as little memory for a million as for one."""
     statement = select(optouts).order_by(optouts.c.phone)

@@ -122,12 +122,13 @@ def test_a_file_is_for_its_owner_alone(sqlite: Filled, run: Run, tmp_path: Path)
 def test_an_export_that_fails_leaves_no_file(
     sqlite: Filled, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> Iterator[bytes]:
+    def fail(*_: object, **__: object) -> Iterator[bytes]:
         yield b"{"
         raise OSError(28, "No space left on device")
 
+    failing: formats.Write = fail
     before = set(tmp_path.iterdir())
-    monkeypatch.setitem(FORMATS, "jsonl", fail)
+    monkeypatch.setitem(FORMATS, "jsonl", failing)
     ran = run("messages", "export", "-o", "all.jsonl")
     assert (ran.status, ran.err) == (1, "Error: can't write all.jsonl: No space left on device\n")
     assert set(tmp_path.iterdir()) == before

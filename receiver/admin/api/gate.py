@@ -1,6 +1,7 @@
 """What each request passes before its view: it can be read, its key is valid, and the key has the scope."""
 
 import secrets
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, current_app, g, request
@@ -16,7 +17,7 @@ from ..parts import parts
 from ..peer import peer
 from . import limits
 from .problems import BAD_REQUEST, FORBIDDEN, MEDIA, TOO_LARGE, UNAUTHORIZED, Rejected
-from .routes import PREFIX, is_public, scope_of, takes_body
+from .routes import PREFIX, body_media, is_public, scope_of
 
 # Bytes of a request's body. Twenty thousand phones take less than half of it.
 LARGEST_BODY = 1_000_000
@@ -75,8 +76,8 @@ def _pass() -> None:
     if scope is None or not allows(g.key.scopes, scope):
         # A route that names no scope is open to nobody.
         raise Rejected(FORBIDDEN, f"this needs the scope {scope}, which the key {g.key.prefix} does not have")
-    if takes_body(view):
-        _check_body()
+    if media := body_media(view):
+        _check_body(media)
 
 
 def _authenticated() -> Key:
@@ -102,9 +103,9 @@ def _check_encoding() -> None:
         raise Rejected(BAD_REQUEST, "the address holds bytes that are no UTF-8: escape text as UTF-8") from None
 
 
-def _check_body() -> None:
-    if request.mimetype != "application/json":
-        raise Rejected(MEDIA, "send the body as JSON, with Content-Type: application/json")
+def _check_body(media: Sequence[str]) -> None:
+    if request.mimetype not in media:
+        raise Rejected(MEDIA, f"send the body with Content-Type: {' or '.join(media)}")
     said = request.content_length
     try:
         body = request.get_data()

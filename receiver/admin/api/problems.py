@@ -38,7 +38,7 @@ OPTED_OUT = Kind(
     "opted-out", 409, "The phone is opted out", "Only a lift, by a person and with a reason, opens it again."
 )
 TOO_LARGE = Kind("too-large", 413, "The request is too large", "Send less at once.")
-MEDIA = Kind("unsupported-media-type", 415, "The body has the wrong media type", "Send application/json.")
+MEDIA = Kind("unsupported-media-type", 415, "The body has the wrong media type", "Send the type that the detail names.")
 INVALID = Kind("invalid", 422, "Something in the request can't be used", "Correct the fields that the errors name.")
 REFUSED = Kind("refused", 422, "It can't be done so", "The detail says why, and the way out.")
 REUSED_KEY = Kind(

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 # Parameters of a query that an example has at most; some make no sense there.
 _SHOWN_PARAMETERS, _NOT_SHOWN = 3, {"cursor", "until", "after"}
@@ -228,6 +228,9 @@ def _call(method: str, path: str, operation: Mapping[str, Any], base: str) -> st
     query = [each for each in query if each.get("required")] or query[:_SHOWN_PARAMETERS]
     media = next((list(a["content"]) for s, a in operation["responses"].items() if s < "300" and "content" in a), [])
     words = ["curl"]
+    if query and "requestBody" in operation:  # -G would make a query of the body too
+        path += "?" + urlencode([(each["name"], each["example"]) for each in query])
+        query = []
     if query:
         words.append("-G")
     elif method != "GET":
@@ -241,9 +244,11 @@ def _call(method: str, path: str, operation: Mapping[str, Any], base: str) -> st
     lines += [f"-H {shlex.quote(each['name'] + ': ' + str(each['example']))}" for each in headers]
     lines += [f"--data-urlencode {shlex.quote(each['name'] + '=' + str(each['example']))}" for each in query]
     if "requestBody" in operation:
-        body = next(iter(operation["requestBody"]["content"].values())).get("example")
-        lines.append("-H 'Content-Type: application/json'")
-        lines.append(f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+        kind, media = next(iter(operation["requestBody"]["content"].items()))
+        body = media.get("example")
+        lines.append(f"-H 'Content-Type: {kind}'")
+        written = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+        lines.append(f"--data-binary {shlex.quote(written)}" if isinstance(body, str) else f"-d {shlex.quote(written)}")
     if query and method != "GET":
         lines[0] = lines[0].replace("curl -G", f"curl -G -X {method}")
     return " \\\n  ".join(lines)

@@ -1,7 +1,7 @@
 """How a route is registered: with the scope that it needs, what it takes, and every answer that it can give."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask_openapi3 import APIBlueprint, Tag
@@ -15,7 +15,8 @@ from .reading import models_of, reading
 
 PREFIX = "/api/v1"
 SECURITY = "key"
-_SCOPE, _BODY, _PUBLIC = "required_scope", "takes_body", "is_public"
+_SCOPE, _MEDIA, _PUBLIC = "required_scope", "body_media", "is_public"
+_JSON = "application/json"
 
 # What any route may answer, what those with a body, and what others say of themselves.
 _ALWAYS, _WITH_BODY = (400, 401, 403, 422, 429, 500, 503), (413, 415)
@@ -24,7 +25,7 @@ _ALWAYS, _WITH_BODY = (400, 401, 403, 422, 429, 500, 503), (413, 415)
 class PhoneConverter(BaseConverter):
     """A phone in a path: any part of it, but not the names of what can be done with phones."""
 
-    regex = "(?!check$)[^/]+"
+    regex = "(?!(?:check|export|import)$)[^/]+"
 
 
 CONVERTERS = {"phone": PhoneConverter}
@@ -43,13 +44,16 @@ class Declared:
     models: Mapping[str, type[BaseModel]]
     answers: Mapping[int, Answer]
     problems: tuple[int | Kind, ...]
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """By media type what a body may be that its view reads itself."""
 
 
 class Routes:
     """The routes of one subject below ``PREFIX``.
 
     ``answers`` of a route: by status an ``Answer``; what can go wrong besides the usual is named in ``problems``, by
-    status or kind; ``extra`` is added to the description, which is the docstring's.
+    status or kind; ``content`` has an OpenAPI Media Type Object for each type of a body that is no model, and which the
+    view reads from the request; ``extra`` is added to the description, which is the docstring's.
     """
 
     def __init__(self, name: str, description: str) -> None:
@@ -81,18 +85,20 @@ class Routes:
         scope: Scope,
         answers: Mapping[int, Answer],
         problems: tuple[int | Kind, ...] = (),
+        content: Mapping[str, Any] | None = None,
         extra: str = "",
     ) -> Decorator:
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
             models = models_of(view)
-            wrong = (*_ALWAYS, *(_WITH_BODY if "body" in models else ()), *problems)
-            self.declared.append(Declared(view.__name__, models, answers, wrong))
+            media = (_JSON,) if "body" in models else tuple(content or ())
+            wrong = (*_ALWAYS, *(_WITH_BODY if media else ()), *problems)
+            self.declared.append(Declared(view.__name__, models, answers, wrong, content or {}))
             summary, _, rest = (view.__doc__ or "").strip().partition("\n")
             paragraphs = [" ".join(paragraph.split()) for paragraph in rest.split("\n\n")]
             paragraphs = [*filter(None, paragraphs), *filter(None, [extra.strip()]), f"Needs the scope `{scope}`."]
             read = reading(view)
             setattr(read, _SCOPE, scope)
-            setattr(read, _BODY, "body" in models)
+            setattr(read, _MEDIA, media)
             registered: Callable[..., Any] = getattr(self.blueprint, method.lower())(
                 rule,
                 operation_id=view.__name__,
@@ -122,9 +128,10 @@ def is_public(view: Any) -> bool:
     return bool(getattr(view, _PUBLIC, False))
 
 
-def takes_body(view: Any) -> bool:
-    """Whether a view function reads a body of JSON."""
-    return bool(getattr(view, _BODY, False))
+def body_media(view: Any) -> tuple[str, ...]:
+    """The media types of which a view function reads a body; none where it takes no body."""
+    found: tuple[str, ...] = getattr(view, _MEDIA, ())
+    return found
 
 
 __all__ = [
@@ -134,8 +141,8 @@ __all__ = [
     "Answer",
     "Declared",
     "Routes",
+    "body_media",
     "is_public",
     "public",
     "scope_of",
-    "takes_body",
 ]

@@ -113,6 +113,8 @@ def complete(document: dict[str, Any], declared: Iterable[Declared]) -> dict[str
                 reference = schemas.reference(route.models["body"], "validation")
                 content = {"schema": reference, "example": schemas.example(reference)}
                 operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+            elif route.content:
+                operation["requestBody"] = {"required": True, "content": dict(route.content)}
             operation["responses"] = {
                 **{str(status): _answer(answer, schemas) for status, answer in sorted(route.answers.items())},
                 **{str(status): problem(kinds) for status, kinds in sorted(_by_status(route.problems).items())},

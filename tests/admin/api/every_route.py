@@ -1,5 +1,6 @@
 """Every route of the API, as it is registered and as the document describes it: what is new is covered by itself."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from flask_openapi3 import OpenAPI
 
 from receiver import create_admin_app
 from receiver.access import Scope
-from receiver.admin.api.routes import PREFIX, is_public, scope_of, takes_body
+from receiver.admin.api.routes import PREFIX, body_media, is_public, scope_of
 from receiver.config import Settings
 
 PARAMETER = re.compile(r"<(?:([^:>]+):)?([^>]+)>")
@@ -16,18 +17,33 @@ PARAMETER = re.compile(r"<(?:([^:>]+):)?([^>]+)>")
 
 @dataclass(frozen=True)
 class Route:
-    """One method at one address. ``example`` is its body, ``parameters`` are those of the document."""
+    """One method at one address. ``parameters`` are those of the document, ``example`` is its body: text where that is
+    of the media type ``media`` and no JSON. Both are None where it takes none.
+    """
 
     method: str
     rule: str
     scope: Scope | None
     is_public: bool
-    takes_body: bool
+    media: str | None
     parameters: tuple[dict[str, Any], ...]
     example: Any
 
     def __str__(self) -> str:
         return f"{self.method} {self.rule}"
+
+    @property
+    def body(self) -> bytes | None:
+        """Its example, as it is sent."""
+        if self.media is None:
+            return None
+        is_json = self.media == "application/json"
+        return (json.dumps(self.example, ensure_ascii=False) if is_json else str(self.example)).encode()
+
+    @property
+    def content_type(self) -> bytes:
+        """The header that goes with ``body``; some other one where there is none."""
+        return b"Content-Type: " + (self.media or "application/json").encode()
 
     def path(self, **values: str) -> str:
         """Its address with ``values``, and the document's examples in other places."""
@@ -57,14 +73,15 @@ def routes_of(registered: OpenAPI, described: dict[str, Any]) -> list[Route]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             item = described["paths"].get(PARAMETER.sub(r"{\2}", rule.rule), {})
             operation = item.get(method.lower(), {})
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            media = next(iter(body_media(view)), None)
+            body = operation.get("requestBody", {}).get("content", {}).get(media, {})
             found.append(
                 Route(
                     method,
                     rule.rule,
                     scope_of(view),
                     is_public(view),
-                    takes_body(view),
+                    media,
                     tuple(operation.get("parameters", ())),
                     body.get("example"),
                 )

@@ -99,9 +99,13 @@ def test_what_is_not_there_tells_nothing_more_without_a_key(admin: Admin) -> Non
 
 def call(route: Route, api: Api) -> int:
     """The status, of an answer whose body is not waited for: some go on for ever."""
-    with api.open(route.method, route.path(), route.example if route.takes_body else None) as response:
+    with api.open(route.method, route.path(), route.body, headers=_headers(route)) as response:
         return response.status
 
 
 def request(route: Route, api: Api) -> Answer:
-    return api.request(route.method, route.path(), route.example if route.takes_body else None)
+    return api.request(route.method, route.path(), route.body, headers=_headers(route))
+
+
+def _headers(route: Route) -> dict[str, str]:
+    return {} if route.media is None else {"Content-Type": route.media}

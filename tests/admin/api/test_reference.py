@@ -150,7 +150,7 @@ def called(command: str, key: str) -> Answer:
                 headers[header] = value
             case "--data-urlencode":
                 query.append(words.pop(0).partition("=")[::2])
-            case "-d":
+            case "-d" | "--data-binary":
                 body, method = words.pop(0).encode(), method or "POST"
             case "-N" | "-OJ" | "--compressed":
                 pass

@@ -1,0 +1,93 @@
+"""Rows that are answered as a file, which is sent while it is read: its forms, its description, and its response."""
+
+import errno
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flask import Response, g, request
+from pydantic import Field
+
+from receiver.export import FORMATS, Row, gzipped, joined
+from receiver.store.errors import StoreError
+
+_log = logging.getLogger(__name__)
+_MEDIA = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+CELLS = (
+    "CSV begins with a byte order mark, so that Excel opens Chinese. A cell that a spreadsheet could take for a "
+    "formula (it begins with `= + - @`, a tab or a line end, or one of them full-width) gets a leading apostrophe, and "
+    "so does one that begins with an apostrophe: take one away to have the text again. In a workbook all cells are "
+    "text, and a million rows make a sheet. `Accept-Encoding: gzip` is honoured."
+)
+"""What a route that answers so says of it."""
+
+Format = Literal["csv", "jsonl", "xlsx"]
+FORMAT: Format = Field("jsonl", description="CSV for spreadsheets, JSON lines, or a workbook")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of one kind of rows: what they are called, and the fields that they have."""
+
+    name: str
+    fields: Sequence[str]
+
+    def described(self, description: str, example: Row) -> dict[str, Any]:
+        """The answer as an OpenAPI Response Object. A field that ``example`` does not have is empty."""
+        row = {field: example.get(field) for field in self.fields}
+
+        def shown(form: Format) -> str:
+            """How a file of one row begins, without the byte order mark."""
+            return b"".join(FORMATS[form]([row], self._columns)).decode("utf-8-sig")
+
+        return {
+            "description": description,
+            "headers": {
+                "Content-Disposition": {
+                    "description": "A name for the file",
+                    "schema": {"type": "string"},
+                    "example": f'attachment; filename="{self.name}-20260603T090000Z.csv"',
+                }
+            },
+            "content": {
+                "application/x-ndjson": {"schema": {"type": "string"}, "example": shown("jsonl")},
+                "text/csv": {"schema": {"type": "string"}, "example": shown("csv")},
+                _MEDIA["xlsx"]: {"schema": {"type": "string", "contentMediaType": _MEDIA["xlsx"]}},
+            },
+        }
+
+    def answer(self, rows: Iterable[Row], form: Format) -> Response:
+        """The response, whose body is read from ``rows`` while it is sent."""
+        pieces = joined(FORMATS[form](rows, self._columns, title=self.name))
+        compress = form != "xlsx" and request.accept_encodings["gzip"] > 0
+        response = Response(_guarded(gzipped(pieces) if compress else pieces, g.request_id), content_type=_MEDIA[form])
+        name = f"{self.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        response.headers["Vary"] = "Accept-Encoding"
+        if compress:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    @property
+    def _columns(self) -> list[_Column]:
+        return [_Column(field) for field in self.fields]
+
+
+def _guarded(pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:
+    """``pieces``; where they end too early the connection is broken off, so that nobody takes the file for whole."""
+    try:
+        yield from pieces
+    except (StoreError, OSError) as failure:
+        _log.error("request %s: an export was broken off: %s", request_id, type(failure).__name__)
+        raise ConnectionResetError(errno.ECONNRESET, "broken off") from None
