@@ -34,7 +34,9 @@ def reader(chosen: Settings) -> Read:
         raw = kept["raw"]
         # Whoever pushes has an address. What the database refused was written as a push, however it had come.
         if kept["peer"] is None and kept["reason"] != Reason.STORAGE:
-            return read_again(Answer(kept["id"], kept["received_at"], "", chosen.gateway_charset, raw, whole=False), reading)
+            return read_again(
+                Answer(kept["id"], kept["received_at"], "", chosen.gateway_charset, raw, whole=False), reading
+            )
         if len(raw) > LARGEST_QUERY:
             return Undeliverable(Reason.TOO_LARGE, f"more than {LARGEST_QUERY} bytes", raw)
         said = parse(raw, reading)
