@@ -5,6 +5,7 @@ Each test has one of its own, a copy of one that was migrated once: to copy take
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,20 @@ import pytest
 from receiver.store.store import Store
 from tests.postgres import Postgres, create_database, drop_database
 from tests.serving import migrate
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have an id of its own for each test: of those that share one xdist runs one, and says nothing of the others.
+
+    Schemathesis names its tests by their operations, of which pytest leaves nothing in their ids.
+    """
+    for item in items:
+        if item.parent is not None and not item.nodeid.endswith(item.name):
+            item._id = item.parent.id.child(item.name)
+    shared = [nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if shared:
+        raise pytest.UsageError(f"these tests share an id with others, give each one of its own: {shared}")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from receiver.store.store import Store
 from receiver.vocabulary import mask
 
 from ..parts import parts
-from .files import CELLS, FORMAT, Files, Format
+from .files import FORMAT, Files, Format
 from .gate import act
 from .messages import MessageFilters
 from .routes import Routes
@@ -45,12 +45,7 @@ _EXAMPLE = {
 }
 
 
-@routes.get(
-    "/messages/export",
-    scope=Scope.MESSAGES_READ,
-    answers={200: _FILES.described("The file, newest first", _EXAMPLE)},
-    extra=CELLS,
-)
+@routes.get("/messages/export", scope=Scope.MESSAGES_READ, **_FILES.declared("newest first", _EXAMPLE))
 def export_messages(query: ExportQuery) -> Response:
     """Export messages
 

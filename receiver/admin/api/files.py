@@ -19,13 +19,12 @@ _MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-CELLS = (
+_CELLS = (
     "CSV begins with a byte order mark, so that Excel opens Chinese. A cell that a spreadsheet could take for a "
     "formula (it begins with `= + - @`, a tab or a line end, or one of them full-width) gets a leading apostrophe, and "
     "so does one that begins with an apostrophe: take one away to have the text again. In a workbook all cells are "
     "text, and a million rows make a sheet. `Accept-Encoding: gzip` is honoured."
 )
-"""What a route that answers so says of it."""
 
 Format = Literal["csv", "jsonl", "xlsx"]
 FORMAT: Format = Field("jsonl", description="CSV for spreadsheets, JSON lines, or a workbook")
@@ -43,16 +42,16 @@ class Files:
     name: str
     fields: Sequence[str]
 
-    def described(self, description: str, example: Row) -> dict[str, Any]:
-        """The answer as an OpenAPI Response Object. A field that ``example`` does not have is empty."""
+    def declared(self, order: str, example: Row) -> dict[str, Any]:
+        """What a route that answers so declares. ``order`` is that of its rows; what ``example`` lacks is empty."""
         row = {field: example.get(field) for field in self.fields}
 
         def shown(form: Format) -> str:
             """How a file of one row begins, without the byte order mark."""
             return b"".join(FORMATS[form]([row], self._columns)).decode("utf-8-sig")
 
-        return {
-            "description": description,
+        answer = {
+            "description": f"The file, {order}",
             "headers": {
                 "Content-Disposition": {
                     "description": "A name for the file",
@@ -66,6 +65,7 @@ class Files:
                 _MEDIA["xlsx"]: {"schema": {"type": "string", "contentMediaType": _MEDIA["xlsx"]}},
             },
         }
+        return {"answers": {200: answer}, "extra": _CELLS}
 
     def answer(self, rows: Iterable[Row], form: Format) -> Response:
         """The response, whose body is read from ``rows`` while it is sent."""

@@ -17,7 +17,7 @@ from receiver.optout.register import LONGEST_REASON, Unexplained, explained
 from receiver.optout.sheet import Sheet, SheetError
 
 from ..parts import parts
-from .files import CELLS, FORMAT, Files, Format
+from .files import FORMAT, Files, Format
 from .gate import act, key
 from .optouts import OptOut, acting
 from .problems import REFUSED, Rejected
@@ -80,12 +80,7 @@ class ImportedOptOuts(BaseModel):
     bad: list[BadLine] = Field(description=f"The bad lines, the first {_MOST_NAMED:,} of them")
 
 
-@routes.get(
-    "/optouts/export",
-    scope=Scope.OPTOUTS_READ,
-    answers={200: _FILES.described("The file, by phone", _EXAMPLE)},
-    extra=CELLS,
-)
+@routes.get("/optouts/export", scope=Scope.OPTOUTS_READ, **_FILES.declared("by phone", _EXAMPLE))
 def export_optouts(query: OptOutExportQuery) -> Response:
     """Export opt-outs
 

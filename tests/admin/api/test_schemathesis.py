@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from receiver import create_admin_app
 from receiver.access import Scope
@@ -28,7 +28,7 @@ def list_as_it_is(_: Any, value: Any) -> bytes:
 
 _app = create_admin_app(Settings(database_url="sqlite:////nowhere/receiver.db"))
 schema = schemathesis.openapi.from_dict(_app.test_client().get("/api/v1/openapi.json").get_json())
-schema.config.generation.update(max_examples=15)
+schema.config.generation.update(max_examples=10)
 schema.config.checks.positive_data_acceptance.expected_statuses.append("422")
 schema.config.checks.negative_data_rejection.expected_statuses.append("413")
 
@@ -40,7 +40,18 @@ def what_the_schema_allows_is_refused_only_by_rules_of_the_field(_: Any, respons
         assert problem["type"] in REFUSALS or (fields and fields <= RULED), problem["detail"]
 
 
-WALKS = settings(max_examples=20, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck))
+WALKS = 12
+# Each by itself, besides the one of the simplest steps, where Hypothesis begins. Whether a step takes what a link
+# offers is decided by chance of which Hypothesis does not know: repeating the beginning of a walk it meets other
+# choices than before, and gives up. For the same reason there is nothing to shrink.
+WALK = settings(
+    max_examples=2,
+    stateful_step_count=8,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 CHECKS = [what_the_schema_allows_is_refused_only_by_rules_of_the_field]
 
 
@@ -92,6 +103,7 @@ def test_the_server_does_what_the_document_says(case: Any, caller: Caller) -> No
 
 def test_what_is_made_is_there_until_it_is_ended(caller: Caller) -> None:
     links_followed = 0
+    failures: list[Exception] = []
 
     class Walk(schema.as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
@@ -103,7 +115,17 @@ def test_what_is_made_is_there_until_it_is_ended(caller: Caller) -> None:
             return super().step(input)
 
         def validate_response(self, response: Any, case: Any, **options: Any) -> None:
-            super().validate_response(response, case, additional_checks=CHECKS, **options)
+            try:
+                super().validate_response(response, case, additional_checks=CHECKS, **options)
+            except Exception as failure:
+                failures.append(failure)
+                raise
 
-    Walk.run(settings=WALKS)
+    for _ in range(WALKS):
+        try:
+            Walk.run(settings=WALK)
+        except Exception:
+            if failures:  # what was found, and not that it could not be found a second time
+                raise failures[0] from None
+            raise
     assert links_followed > 0
