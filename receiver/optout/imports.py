@@ -42,6 +42,10 @@ class Listed(Protocol):
     @property
     def sha256(self) -> str: ...
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """Its headings; none where it has none."""
+
     def read(self, reader: Callable[[Row], _Item], progress: Progress = silent) -> Iterator[_Item | Rejected]:
         """Every row as ``reader`` reads it, which raises BadRow. Raises SheetError."""
 

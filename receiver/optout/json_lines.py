@@ -20,6 +20,7 @@ class JsonLines:
 
     def __init__(self, content: bytes, name: str, wanted: Iterable[str]) -> None:
         self.name, self.sha256 = name, sha256(content).hexdigest()
+        self.columns: list[str] = []
         self._wanted = frozenset(map(named, wanted))
         self._lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         if not any(map(bytes.strip, self._lines)):

@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from receiver.store import services, subscriptions
+from receiver.store.audit_log import Note
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
 from receiver.vocabulary.ledger import timestamp
 
-from .imports import batches, in_turn
-from .sheet import BadRow, Progress, Rejected, Row, Sheet, phone_in, silent, since_in
+from .imports import Listed, batches, in_turn
+from .sheet import BadRow, Progress, Rejected, Row, phone_in, silent, since_in
 
 _AT_ONCE = 2_000
 # Rows that were prepared longer ago than any import takes are of one that was broken off.
@@ -25,9 +26,9 @@ _BROKEN_OFF_AFTER = timedelta(days=1)
 
 
 class SubscriptionImport:
-    """The subscriptions in a sheet. ``rows`` is how many were read, ``staged`` how many are prepared."""
+    """The subscriptions in a list. ``rows`` is how many were read, ``staged`` how many are prepared."""
 
-    def __init__(self, store: Store, sheet: Sheet, *, region: str) -> None:
+    def __init__(self, store: Store, sheet: Listed, *, region: str) -> None:
         self._store, self._sheet, self._region = store, sheet, region
         self._id = new_id()
         with store.reading() as connection:
@@ -62,9 +63,17 @@ class SubscriptionImport:
                 return
             after = some[-1]["line"]
 
-    def take(self, progress: Progress = silent) -> int:
-        """Make what is prepared count; how many subscriptions are new. Raises StoreError."""
-        return _take(self._store, self._id, progress)
+    def take(self, progress: Progress = silent, *, note: Note | None = None) -> int:
+        """Make what is prepared count; how many subscriptions are new. Raises StoreError.
+
+        ``note`` is written with the first of them, for the audit: none counts without.
+        """
+        return _take(self._store, self._id, progress, note)
+
+    def preview(self) -> int:
+        """How many would be new if what is prepared were taken now; it changes nothing. Raises StoreError."""
+        with self._store.reading() as connection:
+            return subscriptions.staged_new(connection, self._id)
 
     def drop(self) -> None:
         """Forget what is prepared, unless a part of it counts: then the next import completes it. Raises StoreError."""
@@ -94,17 +103,24 @@ def resume(store: Store) -> int:
     return new
 
 
-def _take(store: Store, import_id: UUID, progress: Progress) -> int:
+def _take(store: Store, import_id: UUID, progress: Progress, note: Note | None = None) -> int:
     with store.reading() as connection:
         slices = subscriptions.slices(connection, import_id)
     if len(slices) > 1:
         in_turn(store, subscriptions.begin_taking, import_id, datetime.now(UTC))
     new = 0
     for part in slices:
-        new += in_turn(store, subscriptions.take_staged, import_id, part, datetime.now(UTC))
+        new += in_turn(store, _take_part, import_id, part, note)
+        note = None
         progress(part.stop - 1, slices[-1].stop - 1)
     _drop(store, import_id)
     return new
+
+
+def _take_part(connection: Any, import_id: UUID, part: range, note: Note | None) -> int:
+    if note is not None:
+        note.note(connection)
+    return subscriptions.take_staged(connection, import_id, part, datetime.now(UTC))
 
 
 def _drop(store: Store, import_id: UUID) -> None:

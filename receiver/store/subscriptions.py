@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, exc, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, exc, exists, func, insert, select, update
 
 from receiver.vocabulary import earliest_id, new_id
 from receiver.vocabulary.ledger import Event, EventType
@@ -107,6 +107,24 @@ def staged_of_opted_out(connection: Connection, import_id: UUID, *, after: int, 
         .limit(limit)
     )
     return connection.execute(statement).mappings().all()
+
+
+def staged_new(connection: Connection, import_id: UUID) -> int:
+    """How many of the prepared rows would be new: of several that say the same one is."""
+    staged = staged_subscriptions.c
+    has_it = _active(staged.phone, staged.service)
+    wanted = (
+        select(staged.phone, staged.service)
+        .where(
+            _of(import_id),
+            staged.line != _BEGUN,
+            ~exists().where(optouts.c.phone == staged.phone),
+            ~exists().where(has_it),
+        )
+        .distinct()
+        .subquery()
+    )
+    return connection.scalar(select(func.count()).select_from(wanted)) or 0
 
 
 def slices(connection: Connection, import_id: UUID) -> Sequence[range]:
@@ -220,7 +238,7 @@ def _within(import_id: UUID, lines: range) -> Any:
     return _of(import_id) & staged_subscriptions.c.line.between(lines.start, lines.stop - 1)
 
 
-def _active(phone: str, service: str) -> Any:
+def _active(phone: str | ColumnElement[str], service: str | ColumnElement[str]) -> Any:
     return (
         (subscriptions.c.phone == phone) & (subscriptions.c.service == service) & subscriptions.c.cancelled_at.is_(None)
     )

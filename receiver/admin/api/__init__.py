@@ -19,6 +19,7 @@ from . import (
     sms,
     stream,
     subscribers,
+    subscription_lists,
     subscriptions,
 )
 from .routes import CONVERTERS
@@ -32,6 +33,7 @@ SUBJECTS = (
     optouts,
     optout_lists,
     subscriptions,
+    subscription_lists,
     subscribers,
     services,
     sms,

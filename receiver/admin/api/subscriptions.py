@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from receiver.access import Action, Scope
 from receiver.optout.register import LONGEST_REASON
 from receiver.store import subscriptions
+from receiver.store.errors import Conflict
+from receiver.store.sends import Transaction
 from receiver.store.subscriptions import Subscribed
 from receiver.vocabulary import as_it_came
 
@@ -71,7 +73,8 @@ def list_subscriptions(query: SubscriptionsQuery) -> Response:
 @routes.get("/subscriptions/<phone>/<service>", scope=Scope.OPTOUTS_READ, answers={200: Subscription}, problems=(404,))
 def get_subscription(path: SubscriptionPath) -> Response:
     """Look at a subscription that lasts"""
-    found = _lasting(path)
+    with parts().store.reading() as transaction:
+        found = _lasting(transaction, path)
     if found is None:
         raise Rejected(NOT_FOUND, "this phone does not have that service")
     return jsonify(_shown(found))
@@ -94,13 +97,13 @@ def add_subscription(path: SubscriptionPath, body: Since) -> tuple[Response, int
         became = subscriptions.subscribe(transaction, phone, as_it_came(path.service), since)
         if became is Subscribed.NEW:
             act(Action.SUBSCRIPTION_ADDED, phone, service=path.service).note(transaction)
+        found = _lasting(transaction, path)
     if became is Subscribed.OPTED_OUT:
         raise Rejected(OPTED_OUT, "this phone is opted out: it can get no service unless that is lifted")
     if became is Subscribed.NO_SERVICE:
         raise Rejected(NOT_FOUND, "there is no such service")
-    found = _lasting(path)
     if found is None:
-        raise Rejected(OPTED_OUT, "this phone said stop in this moment")
+        raise Conflict("somebody ended it in this moment")
     return jsonify(_shown(found)), 201 if became is Subscribed.NEW else 200
 
 
@@ -125,9 +128,8 @@ def cancel_subscription(path: SubscriptionPath, query: CancelQuery) -> tuple[str
     return "", 204
 
 
-def _lasting(path: SubscriptionPath) -> Any:
-    with parts().store.reading() as transaction:
-        found = subscriptions.page(transaction, service=as_it_came(path.service), phone=sender(path.phone), limit=1)
+def _lasting(transaction: Transaction, path: SubscriptionPath) -> Any:
+    found = subscriptions.page(transaction, service=as_it_came(path.service), phone=sender(path.phone), limit=1)
     return found[0] if found else None
 
 

@@ -94,6 +94,7 @@ def test_what_comes_with_a_request_is_shown_as_text(admin: Admin) -> None:
 @pytest.mark.parametrize("name", [name for name, *_ in OPERATIONS])
 def test_its_calls_work_as_they_stand(name: str, html: str, admin: Admin) -> None:
     section = next(part for part in html.split("<article ")[1:] if part.startswith(f'id="{name}"'))
+    have_news(admin)
     (call,) = re.findall(r'<pre class="call"[^>]*><code>(.*?)</code>', section, re.DOTALL)
     answer = called(unescape(call), admin.key(Scope.ADMIN).token)
     assert answer.status < 300 or answer.status in (404, 409), (call, answer.body)
@@ -118,6 +119,7 @@ def test_there_are_guides_with_calls() -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_the_calls_of_the_guides_work(name: str, admin: Admin) -> None:
     token, address = admin.key(Scope.ADMIN).token, f"http://127.0.0.1:{admin.port}"
+    have_news(admin)
     call = CALLS[name].replace("$API", f"{address}/api/v1").replace("http://127.0.0.1:8001", address)
     answer = called(re.sub(r"(?m)\s+#.*$", "", call).replace("$TOKEN", "$KEY"), token)
     assert answer.status < 300 or answer.json["type"] == "/api/problems/not-found", (call, answer.body)
@@ -132,6 +134,11 @@ def test_the_guide_says_what_the_limits_are() -> None:
     assert f"| items of a page | {LARGEST_PAGE:,} |" in GUIDE
     for scope in Scope:
         assert f"| `{scope}` |" in GUIDE
+
+
+def have_news(admin: Admin) -> None:
+    """Have the service of the examples: a list may name none that is not there."""
+    admin.all_powerful.put("/services/news", {"name": "News"}).ok()
 
 
 def called(command: str, key: str) -> Answer:
