@@ -11,7 +11,6 @@ from uuid import UUID
 from receiver.access import Action, Keys, Scope
 from receiver.access.audit import Via
 from receiver.access.people import People
-from receiver.callback.parse import parse
 from receiver.gateway.client import Gateway
 from receiver.gateway.sending import Dispatcher, Enqueued, Found, Sending, SendRequest, cancel, settle
 from receiver.gateway.simulator.gateway import DEMO, Fault, Kind, Page, Rules, SimulatedGateway
@@ -21,6 +20,7 @@ from receiver.store import audit_log
 from receiver.store.sends import Transaction
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, Undeliverable, earliest_id, phone_identity
+from receiver.vocabulary.parse import parse
 from receiver.vocabulary.register import Source
 
 from .life import Campaign, Week

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeAlias
 from uuid import UUID
 
-from receiver.callback.parse import parse
 from receiver.intake.refusals import OTHER, SOURCES
 from receiver.optout import services
 from receiver.store import messages, refusals, subscriptions
@@ -24,6 +23,7 @@ from receiver.vocabulary import (
     earliest_id,
     phone_identity,
 )
+from receiver.vocabulary.parse import parse
 
 from .deeds import Office
 from .life import GATEWAY_ADDRESSES, STRANGER, Came, Week, live, refused, unusable

@@ -10,6 +10,7 @@ from receiver.access import Action, Scope
 from receiver.optout.register import LONGEST_REASON
 from receiver.store import subscriptions
 from receiver.store.errors import Conflict
+from receiver.store.retrying import written
 from receiver.store.sends import Transaction
 from receiver.store.subscriptions import Subscribed
 from receiver.vocabulary import as_it_came
@@ -92,18 +93,22 @@ def add_subscription(path: SubscriptionPath, body: Since) -> tuple[Response, int
     201 where it is new, 200 where the phone has it already. 409 while the phone is opted out.
     """
     phone, now = identity("phone", path.phone), datetime.now(UTC)
-    since = min(body.since or now, now)
-    with parts().store.writing() as transaction:
+    since, noted = min(body.since or now, now), act(Action.SUBSCRIPTION_ADDED, phone, service=path.service)
+
+    def give(transaction: Transaction) -> tuple[Subscribed, Any]:
         became = subscriptions.subscribe(transaction, phone, as_it_came(path.service), since)
         if became is Subscribed.NEW:
-            act(Action.SUBSCRIPTION_ADDED, phone, service=path.service).note(transaction)
-        found = _lasting(transaction, path)
+            noted.note(transaction)
+        lasting = _lasting(transaction, path)
+        if became is Subscribed.ALREADY and lasting is None:
+            raise Conflict("somebody ended it in this moment")
+        return became, lasting
+
+    became, found = written(parts().store, give)
     if became is Subscribed.OPTED_OUT:
         raise Rejected(OPTED_OUT, "this phone is opted out: it can get no service unless that is lifted")
     if became is Subscribed.NO_SERVICE:
         raise Rejected(NOT_FOUND, "there is no such service")
-    if found is None:
-        raise Conflict("somebody ended it in this moment")
     return jsonify(_shown(found)), 201 if became is Subscribed.NEW else 200
 
 
