@@ -45,6 +45,9 @@
     link(row)?.click();
   });
 
+  // Where the navigation is narrower than its links, the present page's one is in sight.
+  document.querySelector('.side nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // A link that is shown to be copied is marked whole at the first click.
   document.addEventListener("focusin", (event) => {
     if (event.target.matches("input[readonly]")) event.target.select();

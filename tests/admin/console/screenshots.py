@@ -79,7 +79,8 @@ def take_for_readmes(demo: Demo, browser: Browser, found: Sequence[Page], folder
 
 def _context(demo: Demo, browser: Browser, cookies: dict[str, str], width: int) -> BrowserContext:
     base = f"http://127.0.0.1:{demo.admin}"
-    context = browser.new_context(base_url=base, viewport={"width": width, "height": _HEIGHT})
+    language = {"zh": "zh-CN", "en": "en-GB"}[cookies[LOCALE]]
+    context = browser.new_context(base_url=base, viewport={"width": width, "height": _HEIGHT}, locale=language)
     context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies.items()])
     return context
 

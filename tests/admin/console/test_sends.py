@@ -68,7 +68,7 @@ def test_the_preview_tells_what_it_comes_to_and_nothing_is_stored(admin: Admin, 
     page = operator.post("/sends/new/preview", text="明天停水", phones=phones, check="on")
     assert page.status == 200, page.words
     for told in (
-        "Recipients 2", "SMS 2", "Characters 4 The text is allowed", "Named again 1", "1 person said stop",
+        "Recipients 2", "SMS in all 2", "Characters 4 The text is allowed", "Named again 1", "1 person said stop",
         "2 entries can't be sent to", "12 no phone number", "of another country",
         "mobiles 1 1", "numbers with an area code (PHS) 1 1", "Send to 2 people",
     ):  # fmt: skip
