@@ -9,6 +9,7 @@ from receiver.access.roles import Permission
 from receiver.store import audit_log
 
 from ..parts import parts
+from .audit_words import ACTIONS, VIA
 from .paging import Page, place
 from .routes import Pages
 
@@ -28,7 +29,7 @@ def index() -> str:
     with parts().store.reading() as transaction:
         found = audit_log.page(transaction, wanted, older_than=older, newer_than=newer, limit=_ROWS + 1)
     page = Page.of(found, _ROWS, older=older, newer=newer, key=lambda row: row["id"])
-    return render_template("console/audit.html", page=page, chosen=chosen, actions=sorted(Action))
+    return render_template("console/audit.html", page=page, chosen=chosen, action_words=ACTIONS, via_words=VIA)
 
 
 def _written(name: str) -> str:

@@ -19,12 +19,13 @@ from receiver.access.people import People, Person
 from receiver.access.roles import Role
 from receiver.admin.console.cookies import LOCALE, SESSION, THEME
 from receiver.gateway.sending import Sending, SendRequest
+from receiver.gateway.simulator.gateway import SimulatedGateway
 from receiver.optout import services
 from receiver.store import refusals
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin
 from tests.admin.console.chromium import LAUNCH
-from tests.admin.console.sending import console_with_gateway
+from tests.admin.console.sending import console_with_gateway, dispatch
 from tests.admin.console.visitor import PASSWORD, visiting
 from tests.vendored import FOLDERS
 
@@ -94,10 +95,15 @@ def open_page(admin: Admin, browser: Browser) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admin]:
-    """A server beside the gateway's stand-in."""
-    with console_with_gateway(tmp_path_factory.mktemp("browser")) as (started, _gateway):
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Admin, SimulatedGateway]]:
+    """A server, and the gateway's stand-in."""
+    with console_with_gateway(tmp_path_factory.mktemp("browser")) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def admin(beside: tuple[Admin, SimulatedGateway]) -> Admin:
+    return beside[0]
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +143,14 @@ def shown(filled: Admin) -> dict[str, UUID]:
 
 
 @pytest.mark.parametrize(("locale", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390)])
-def test_a_text_is_counted_while_it_is_written_previewed_and_sent(
-    locale: str, theme: str, width: int, filled: Admin, people: dict[Role, Person], open_page: Open
+def test_a_text_is_counted_previewed_sent_and_followed(
+    locale: str,
+    theme: str,
+    width: int,
+    filled: Admin,
+    beside: tuple[Admin, SimulatedGateway],
+    people: dict[Role, Person],
+    open_page: Open,
 ) -> None:
     filled.filled.reply(b"src=13900000002&dst=1069&msg=0000")
     page = open_page(people[Role.OPERATOR], locale=locale, theme=theme, width=width)
@@ -158,9 +170,13 @@ def test_a_text_is_counted_while_it_is_written_previewed_and_sent(
     expect(page.locator(".statement.warn")).to_have_count(2)
     assert faults(page) == []
     page.locator("form.decide button").first.click()
-    expect(page.locator(".badge", has_text="2").first).to_be_visible()
-    assert "/sends/" in page.url
+    expect(page.locator(".badge").first).to_contain_text("2 ")
     assert faults(page) == []
+    dispatch(*beside, page.url.partition("?")[0])
+    # Without being loaded again.
+    expect(page.locator(".badge.good").first).to_contain_text("2 ", timeout=20_000)
+    page.goto("/gateway")
+    expect(page.locator("#balance")).to_contain_text("好店", timeout=20_000)
 
 
 def faults(page: Page) -> list[str]:
@@ -228,7 +244,7 @@ def test_everything_works_without_scripts(
     page.locator("input[name=password]").press("Enter")
     page.locator("input[name=actor]").fill(people[Role.ADMIN].name)
     page.locator("input[name=actor]").press("Enter")
-    expect(page.locator("tbody code").first).to_have_text("person.logged-in")
+    expect(page.locator("tbody td:nth-child(3)").first).to_have_attribute("title", "person.logged-in")
     page.locator("button[value=dark]").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     context.close()

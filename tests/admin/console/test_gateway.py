@@ -66,7 +66,7 @@ def test_how_pulling_and_sending_go_is_told(admin: Admin, log_in: LogIn) -> None
     health = viewer.get("/health").words
     assert "It takes writes: sqlite:///" in health
     assert "Sending It failed 1 time one after the other. Refusal: 6013 of send" in health
-    assert "Search index No worker has begun it." in health
+    assert "Search index No worker has begun with it." in health
     assert "receiver worker tasks" in health
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from receiver.access import Act, Action
+from receiver.access.audit import Via
 from receiver.access.people import People
 from receiver.access.roles import Role
+from receiver.admin.console.audit_words import ACTIONS, VIA
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin, running
 from tests.admin.console.conftest import LogIn
@@ -126,10 +129,11 @@ def test_the_audit_is_walked_by_pages_and_filtered(admin: Admin, log_in: LogIn) 
     assert "13900000001" not in masked
 
 
-def somebody_did(admin: Admin, number: int) -> None:
-    from receiver.access import Act, Action
-    from receiver.access.audit import Via
+def test_whatever_the_audit_knows_is_told_in_words() -> None:
+    assert (set(ACTIONS), set(VIA)) == (set(Action), set(Via))
 
+
+def somebody_did(admin: Admin, number: int) -> None:
     Act(Action.KEY_CREATED, "walker", Via.CLI, f"number {number}").record(admin.store)
     if number == 0:
         Act(Action.OPTOUT_LIFTED, "masked", Via.CLI, "+8613900000001", {"reason": "13900000001"}).record(admin.store)

@@ -1,6 +1,7 @@
 """What became of sends: their list, one with each recipient, what is in doubt settled, what is queued cancelled."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from receiver.access import Action
 from receiver.access.roles import Permission
 from receiver.gateway import meaning_of
 from receiver.gateway.sending import Found, Inadmissible, NoSuchSend, cancel, expire, settle
+from receiver.gateway.sending.enqueue import HELD_UNTIL
+from receiver.gateway.sending.rules import now
 from receiver.optout.register import LONGEST_REASON
 from receiver.store import sends, tasks
 from receiver.store.sends import State
@@ -32,6 +35,7 @@ from .pages import pages
 _ROWS, _PEOPLE = 25, 100
 _MOST_DIGITS = 9
 _LONGEST_PHONE = 100
+_SOON = timedelta(minutes=10)
 
 
 @pages.get("/sends", needs=Permission.SEE)
@@ -160,11 +164,17 @@ def _one(send_id: UUID, form: Form) -> str:
         states=list(State),
         reveals=reveals,
         hindered=_hindered(standing) if counts.get(State.QUEUED) else None,
-        is_under_way=bool(counts.keys() & {State.QUEUED, State.SENDING}),
+        is_under_way=_is_under_way(found, counts),
         meaning_of=meaning_of,
         wording=wording,
         found_words=list(Found),
     )
+
+
+def _is_under_way(send: Mapping[Any, Any], counts: Mapping[str, int]) -> bool:
+    """Whether somebody's state may change any moment: a page that is open looks again then, and not for days."""
+    is_due = not send["is_held"] or send["at"] - now() < HELD_UNTIL + _SOON
+    return State.SENDING in counts or (State.QUEUED in counts and is_due)
 
 
 def _hindered(standing: tasks.Standing | None) -> Mapping[str, Any] | None:
