@@ -32,7 +32,12 @@ demo: .venv/.runtime ## look around: the console and all the rest over invented 
 
 .PHONY: test
 test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: soak
+soak: .venv/.dev ## try each property with forty times as many examples as the tests do (an hour or more)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout=0 --hypothesis-profile=soak \
+		$(shell grep -lrE "^(from|import) (hypothesis|schemathesis)" --include="test_*.py" tests) $(ARGS)
 
 .PHONY: test-kannel
 test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)

@@ -11,10 +11,20 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hypothesis import settings
 
 from receiver.store.store import Store
+from tests import properties
 from tests.postgres import Postgres, create_database, drop_database
 from tests.serving import migrate
+
+settings.load_profile(properties.USUAL)  # --hypothesis-profile=soak comes after it
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, lest one process be left with them when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(tryfirst=True)

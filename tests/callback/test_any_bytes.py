@@ -11,6 +11,7 @@ from receiver.vocabulary.parse import LARGEST_QUERY
 from receiver.vocabulary.wire import read_text, visible
 from tests.callback.conftest import InProcess, Receiver
 from tests.callback.raw import ask, exchange, get, post, responses
+from tests.properties import tried
 
 NUMBERS = {b"0", b"-1", b"-2", b"-3", b"-4"}
 
@@ -64,7 +65,7 @@ def test_any_query_is_answered_with_a_number_and_leaves_one_row(in_process: Call
 
 
 def test_any_text_that_is_answered_0_reads_back_equal_from_either_database(receiver_on_each: Receiver) -> None:
-    @settings(lenient, max_examples=60)
+    @settings(lenient, max_examples=tried(30))
     @given(st.lists(VALUES.map(lambda value: value.replace(b"\n", b"")), min_size=1, max_size=10))
     def holds(values: list[bytes]) -> None:
         phone = b"1390005%04d" % next(PHONES)

@@ -28,6 +28,8 @@ from tests.gateway.client.wire import Answering, http
 from tests.intake.replies import rows, verified_ledger
 from tests.serving import free_port
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 TEXT = "明天停水"
 SENDING = frozenset([Page.SEND])
 

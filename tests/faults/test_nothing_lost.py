@@ -5,11 +5,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from receiver.gateway.simulator.load import Account, Audit, Load
 from receiver.gateway.simulator.target import Target
 from receiver.store.store import Store
 from tests.postgres import Postgres
 from tests.serving import Server
+
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
 
 KILLS = 20
 CONNECTIONS = 16

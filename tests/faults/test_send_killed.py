@@ -19,7 +19,9 @@ from tests.faults.killed_send import AFTER_CALL, AFTER_COMMIT, BEFORE_CALL, BEFO
 from tests.gateway.sending.test_dispatch import counted, gateway_at, in_state, stop
 from tests.intake.replies import rows, verified_ledger
 
-MANY, FEW = 10_000, 1_000
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
+MANY, FEW = 5_000, 1_000
 STOPPED = 100
 PHONES = [f"154{number:08}" for number in range(MANY)]
 

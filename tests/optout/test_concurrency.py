@@ -30,6 +30,8 @@ from tests.serving import Server
 from tests.store.test_record import WINDOW, subscribe
 from tests.vocabulary.test_identity import ONE_PERSON
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 PHONE = "+8613900001234"  # who ONE_PERSON is
 CONNECTIONS = 32
 PUSHES = 1_000

@@ -44,6 +44,8 @@ from tests.filled import WINDOW, Filled
 from tests.intake.replies import rows
 from tests.store.test_record import subscribe
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 PHONE, IDENTITY = "13912345678", "+8613912345678"
 OTHER = "13800000001"
 RIDDLE = "谜语-riddle"

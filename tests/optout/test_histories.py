@@ -20,6 +20,7 @@ from receiver.store.store import Store
 from receiver.store.subscriptions import Subscribed
 from receiver.vocabulary.register import Source
 from tests.intake.replies import quarantined, reply
+from tests.properties import tried
 from tests.store.test_record import WINDOW
 
 PEOPLE = 3
@@ -97,7 +98,7 @@ def store(store: Store) -> Store:
     return store
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
 def test_any_history_ends_where_the_model_ends(store: Store, history: list[tuple[str, Any]]) -> None:
     first = next(_numbers)

@@ -19,6 +19,7 @@ from receiver.store.messages import Filter
 from receiver.store.store import Store
 from receiver.vocabulary import Charset, Delivery, Kind, Origin, Reply, earliest_id
 from receiver.vocabulary.terms import folded
+from tests.properties import tried
 
 WINDOW = timedelta(0)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -266,7 +267,7 @@ def test_a_dump_that_is_read_into_a_cluster_which_counts_from_less_goes_on_behin
     store.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), limit=st.integers(1, 5), by_text=st.booleans(), older=st.booleans())
 def test_a_walk_skips_and_repeats_no_row_that_was_there_while_others_come_and_go(
     store: Store, seed: int, limit: int, by_text: bool, older: bool

@@ -15,6 +15,8 @@ from tests.admin.client import Answer
 from tests.admin.conftest import Admin
 from tests.admin.raw import ask, written
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 # In every hostile text: what must never be found in the log.
 PHONE, SECRET = "13987654321", "秘密的话"
 JSON = b"Content-Type: application/json"

@@ -15,6 +15,9 @@ from receiver import create_admin_app
 from receiver.access import Scope
 from receiver.config import Settings
 from tests.admin.conftest import Admin, database, running
+from tests.properties import tried
+
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
 
 # What no schema can tell may be refused too: by the field's own rules, or since one of these is none that is known.
 REFUSALS = {"/api/problems/refused", "/api/problems/idempotency-key-reused"}
@@ -28,7 +31,7 @@ def list_as_it_is(_: Any, value: Any) -> bytes:
 
 _app = create_admin_app(Settings(database_url="sqlite:////nowhere/receiver.db"))
 schema = schemathesis.openapi.from_dict(_app.test_client().get("/api/v1/openapi.json").get_json())
-schema.config.generation.update(max_examples=10)
+schema.config.generation.update(max_examples=tried(10))
 schema.config.checks.positive_data_acceptance.expected_statuses.append("422")
 schema.config.checks.negative_data_rejection.expected_statuses.append("413")
 
@@ -40,7 +43,7 @@ def what_the_schema_allows_is_refused_only_by_rules_of_the_field(_: Any, respons
         assert problem["type"] in REFUSALS or (fields and fields <= RULED), problem["detail"]
 
 
-WALKS = 12
+WALKS = tried(12)
 # Each by itself, besides the one of the simplest steps, where Hypothesis begins. Whether a step takes what a link
 # offers is decided by chance of which Hypothesis does not know: repeating the beginning of a walk it meets other
 # choices than before, and gives up. For the same reason there is nothing to shrink.

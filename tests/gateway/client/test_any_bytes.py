@@ -12,6 +12,7 @@ from receiver.gateway.client.parse import parse_balance, parse_change, parse_con
 from receiver.vocabulary import Reading
 from tests.gateway.client.conftest import Answers, client
 from tests.gateway.client.wire import http
+from tests.properties import tried
 
 FRAGMENTS = st.sampled_from(
     [
@@ -73,7 +74,7 @@ CALLS: list[Callable[[Gateway], Any]] = [
 
 
 @given(BODIES, st.sampled_from(["gb18030", "gbk", "utf-8"]), st.booleans())
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=tried(150))
 def test_any_body_is_a_value_or_an_error_of_ours(body: bytes, charset: str, whole: bool) -> None:
     for parse in (parse_send, parse_content, parse_change, parse_balance):
         with suppress(GatewayError):
@@ -86,7 +87,7 @@ def test_any_body_is_a_value_or_an_error_of_ours(body: bytes, charset: str, whol
 def test_any_bytes_over_a_socket_are_a_value_or_an_error_of_ours(answers: Answers) -> None:
     server = answers(b"")
 
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=tried(50))
     @given(ANSWERS, st.sampled_from(CALLS), st.sampled_from(["auto", "post", "get"]))
     @example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", Gateway.balance, "post")
     @example(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n", Gateway.balance, "post")
@@ -125,7 +126,7 @@ def good_answers(draw: st.DrawFn) -> bytes:
 
 
 @given(good_answers())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=tried(100))
 @example(b"num=12&success=" + b",".join(b"139000000%02d" % n for n in range(12)) + b"&faile=&err=&errid=0")
 @example(b"success=13900000001,13900000002&faile=&err=&errid=0&num=2")
 @example(b"num=2&faile=&err=&errid=0&success=13900000001,13900000002")

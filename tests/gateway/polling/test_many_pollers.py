@@ -25,6 +25,8 @@ from tests.gateway.polling.inbox import NOTHING, answer
 from tests.gateway.polling.world import World
 from tests.intake.replies import rows
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 NAME = "poll:demo"
 
 

@@ -16,6 +16,7 @@ from receiver.store.store import Store
 from tests.gateway.sending.conftest import Clock
 from tests.gateway.sending.network import Network, Weather
 from tests.gateway.sending.test_dispatch import TEXT, counted, gateway_at, in_state, stop
+from tests.properties import tried
 from tests.serving import free_port
 
 BATCH = 3
@@ -46,7 +47,7 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tried(25), suppress_health_check=[HealthCheck.too_slow])
 @given(
     people=st.integers(1, 14),
     weather=st.lists(WEATHER, max_size=6),

@@ -17,6 +17,8 @@ from receiver.store.tables import messages, optouts
 from receiver.vocabulary import new_id
 from tests.serving import Server, free_port
 
+pytestmark = pytest.mark.slow  # the whole file: it is begun with
+
 
 @pytest.fixture
 def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
