@@ -4,6 +4,11 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
+from receiver.store import tables
+from receiver.store.migrate import HEAD
+from receiver.store.store import Store
+from tests.filled import WINDOW
+from tests.intake.replies import reply, rows, verified_ledger
 from tests.postgres import Postgres, conninfo, create_database
 
 
@@ -54,3 +59,11 @@ def test_each_engine_gives_an_empty_database(empty_database_url: str) -> None:
         connection.execute(text("CREATE TABLE reply (text text)"))
         assert connection.execute(text("SELECT count(*) FROM reply")).scalar_one() == 0
     engine.dispose()
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_each_test_begins_with_the_schema_and_nothing_in_it(store: Store, turn: str) -> None:
+    assert store.revision() == HEAD
+    assert (rows(store, tables.messages), verified_ledger(store)) == ([], [])
+    store.record([reply("0000")], [], WINDOW)
+    assert len(rows(store, tables.messages)) == len(verified_ledger(store)) == 1

@@ -38,7 +38,7 @@ from receiver.store.tables import (
     subscriptions,
 )
 from receiver.store.tables import messages as stored
-from receiver.vocabulary import Charset, Origin, Reading, Reason, Reply, new_id
+from receiver.vocabulary import Charset, Origin, Quarantined, Reading, Reason, Reply, Undeliverable, new_id
 from receiver.vocabulary.register import Source
 from tests.filled import WINDOW, Filled
 from tests.intake.replies import rows
@@ -246,8 +246,12 @@ def test_what_came_into_quarantine_is_found_however_it_came(filled: Filled, raw:
 
 
 def test_many_deliveries_in_quarantine_are_all_looked_through(filled: Filled) -> None:
-    for number in range(430):
-        filled.kept(f"src={PHONE if number % 3 == 0 else OTHER}&msg={number}".encode())
+    now = datetime.now(UTC)
+    queries = [f"src={PHONE if number % 3 == 0 else OTHER}&msg={number}".encode() for number in range(430)]
+    kept = [
+        Quarantined(new_id(), now, None, Undeliverable(Reason.MISSING_DST, "there is no dst", each)) for each in queries
+    ]
+    filled.store.record([], kept, WINDOW)
     assert erased(filled).quarantined == 144
     assert len(rows(filled.store, quarantine)) == 430 - 144
 
