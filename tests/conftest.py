@@ -21,12 +21,6 @@ from tests.serving import migrate
 settings.load_profile(properties.USUAL)  # --hypothesis-profile=soak comes after it
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, lest one process be left with them when the others are done."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have an id of its own for each test: of those that share one xdist runs one, and says nothing of the others.
@@ -39,6 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     shared = [nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1]
     if shared:
         raise pytest.UsageError(f"these tests share an id with others, give each one of its own: {shared}")
+    # The files that take longest come first, lest one process be left with them when the others are done.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
