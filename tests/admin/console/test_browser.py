@@ -37,6 +37,7 @@ PAGES = (
     "/optouts/1",
     "/optouts/1/proof",
     "/optouts/add",
+    "/optouts/import",
     "/optouts/ledger",
     "/services",
     "/services/news",

@@ -1,6 +1,6 @@
-"""The opt-out register: who said stop, changed by people, and proven."""
+"""The opt-out register: who said stop, changed by people, in lists, and proven."""
 
-from . import proofs, register, subscriber
+from . import lists, proofs, register, subscriber
 from .pages import pages
 
-__all__ = ["pages", "proofs", "register", "subscriber"]
+__all__ = ["lists", "pages", "proofs", "register", "subscriber"]
