@@ -16,12 +16,27 @@ from . import (
     overview,
     people,
     preferences,
+    quarantine,
     sends,
     services,
 )
 
 # Each subject has a module, whose pages name the permission that they need.
-SUBJECTS = (overview, optouts, sends, services, login, preferences, account, gateway, people, keys, audit, health)
+SUBJECTS = (
+    overview,
+    optouts,
+    sends,
+    services,
+    quarantine,
+    login,
+    preferences,
+    account,
+    gateway,
+    people,
+    keys,
+    audit,
+    health,
+)
 
 
 def add_console(app: Flask) -> None:

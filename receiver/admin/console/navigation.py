@@ -22,6 +22,7 @@ ENTRIES = (
     Entry("overview", "console.overview.show", lazy_gettext("Overview"), Permission.SEE),
     Entry("optouts", "console.optouts.index", lazy_gettext("Opt-outs"), Permission.SEE),
     Entry("services", "console.services.index", lazy_gettext("Services"), Permission.SEE),
+    Entry("quarantine", "console.quarantine.index", lazy_gettext("Quarantine"), Permission.SEE),
     Entry("sends", "console.sends.index", lazy_gettext("Sends"), Permission.SEE),
     Entry("gateway", "console.gateway.show", lazy_gettext("Gateway"), Permission.SEE),
     Entry("people", "console.people.index", lazy_gettext("People"), Permission.PEOPLE),

@@ -40,6 +40,7 @@ NOTICES: dict[str, Words] = {
     "opted-out-before": lazy_gettext("The phone was opted out already. The ledger keeps that it was wished again."),
     "lifted": lazy_gettext("The opt-out is lifted. The ledger keeps who did it, and why."),
     "lifted-before": lazy_gettext("There is no opt-out any more: somebody has lifted it."),
+    "replayed": lazy_gettext("It is taken in, as a reply of the time when it came."),
     "service-removed": lazy_gettext("The service is removed."),
     "gateway-password-changed": lazy_gettext(
         "The password is changed at the gateway. Store it now in RECEIVER_GATEWAY_PASSWORD, or in the file that "

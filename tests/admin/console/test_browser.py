@@ -39,6 +39,8 @@ PAGES = (
     "/optouts/add",
     "/optouts/import",
     "/optouts/ledger",
+    "/quarantine",
+    "/quarantine/{kept}?reveal=1",
     "/services",
     "/services/news",
     "/sends",
@@ -112,7 +114,7 @@ def filled(admin: Admin) -> Admin:
     """Something for each page to show."""
     for number in range(3):
         admin.filled.reply(b"src=1390000000%d&dst=10690000&msg=hello" % number)
-    admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    admin.filled.kept(b"src=13900000008&msg=hello", reason=Reason.MISSING_DST)
     admin.filled.reply(b"src=13900000009&dst=10690000&msg=0000")
     services.change(admin.store, "news", "每日新闻", numbers=["106900001"], prefixes=["10690002"])
     now = datetime.now(UTC)
@@ -140,7 +142,11 @@ def shown(filled: Admin) -> dict[str, UUID]:
     """The ids of what some pages are about."""
     request = SendRequest(["13900000001", "13900000002"], "明天停水")
     send = Sending(filled.store).enqueue(request, "tests").send_id
-    return {"send": send, "key": filled.key(Scope.SMS_SEND, name="shop").key.id}
+    return {
+        "kept": filled.rows("quarantine")[0]["id"],
+        "send": send,
+        "key": filled.key(Scope.SMS_SEND, name="shop").key.id,
+    }
 
 
 @pytest.mark.parametrize(("locale", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390)])

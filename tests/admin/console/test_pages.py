@@ -57,7 +57,7 @@ def test_the_overview_counts_and_says_what_to_do(admin: Admin, log_in: LogIn) ->
     admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
     page = log_in(Role.VIEWER).get("/").words
     assert "Unsubscribes among them 1" in page
-    assert "receiver quarantine list" in page
+    assert "In quarantine 1 See why" in page
     assert "from 203.81.21.34" in page
     assert "No worker has run yet" in page
     assert "Push a test reply" not in page, "a viewer may not"
