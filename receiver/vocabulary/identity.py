@@ -17,12 +17,13 @@ _BETWEEN = "[\\s\\-\u00b7\u200b-\u2015\u2022\u2060\u2212\ufe63\ufeff\uff0d()\uff
 _MOBILE_IN_WORDS = (
     f"(?:[8\uff18]{_BETWEEN}[6\uff16]{_BETWEEN})?[1\uff11]{_BETWEEN}[3-9\uff13-\uff19](?:{_BETWEEN}\\d){{9}}"
 )
-# Addresses of the network and dates have as many digits, and are none.
+# Our ids, addresses of the network and dates have as many digits, and are none.
+_ID = r"(?<![\w-])[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?![\w-])"
 _ADDRESS = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
 _DATE = r"(?<!\d)20\d\d(?P<mark>[-/.])[01]?\d(?P=mark)[0-3]?\d(?![-/.]?\d)"
 # A mobile, else seven digits and more as far as the next mobile: a list of phones is not one long number.
 _PHONE_IN_WORDS = re.compile(
-    rf"(?P<other>{_ADDRESS}|{_DATE})"
+    rf"(?P<other>{_ID}|{_ADDRESS}|{_DATE})"
     rf"|[+\uff0b]?(?:{_MOBILE_IN_WORDS}|\d(?:{_BETWEEN}(?!{_MOBILE_IN_WORDS})\d){{6,14}})"
 )
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")

@@ -55,7 +55,11 @@ def test_a_forbidden_word_stays_readable(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["batch 123456 of 99", "2026-06", "2026-06-13 17:00", "6004", "192.168.100.200", "a1b2c3d4e5f6g7"]
-)
+    "words",
+    [
+        "batch 123456 of 99", "2026-06", "2026-06-13 17:00", "6004", "192.168.100.200", "a1b2c3d4e5f6g7",
+        "send 01a21c20-2b40-7000-8481-112345678926",
+    ],
+)  # fmt: skip
 def test_what_is_no_phone_is_left_alone(words: str) -> None:
     assert mask_phones(words) == words
