@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from receiver.vocabulary import new_id
 
-from . import feed, search
+from . import counts, feed, search
 from .paging import newest_first
 from .tables import message_readings, messages
 
@@ -28,17 +28,20 @@ def found(connection: Connection, ids: Sequence[UUID]) -> Sequence[RowMapping]:
 
 def locked(connection: Connection, ids: Sequence[UUID]) -> Sequence[RowMapping]:
     """As ``found``, and for this transaction to change: whoever else wants to waits until it ends."""
+    # Before the messages, as all do who change or delete some: else two could wait for each other.
+    counts.hold(connection)
     return connection.execute(_chosen(ids).with_for_update()).mappings().all()
 
 
 def replace(
     connection: Connection, message: RowMapping, reading: Mapping[Any, Any], *, at: datetime, actor: str
 ) -> None:
-    """Give a message, which is locked, another reading (of READ's names); it comes by again and is indexed anew."""
+    """Give a message, which is locked, another reading (of READ's names); it is indexed and counted anew."""
     before = {name: message[name] for name in READ}
     connection.execute(
         insert(message_readings), {"id": new_id(), "message_id": message["id"], "at": at, "actor": actor, **before}
     )
+    counts.take_back(connection, [message])
     search.forget(connection, [message])
     connection.execute(update(messages).where(messages.c.id == message["id"]).values(**reading))
     feed.touch(connection, [message["id"]])

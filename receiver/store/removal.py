@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
-from . import search
+from . import counts, search
 from .tables import (
     ledger,
     message_readings,
@@ -19,21 +19,26 @@ from .tables import (
 )
 
 # Of a message, what it takes to find all that hangs on it.
-_NEEDED = [*search.INDEXED, messages.c.position, messages.c.gateway_id]
+_NEEDED = [*search.INDEXED, messages.c.received_at, messages.c.position, messages.c.gateway_id]
 
 # That an event of the ledger names a message: it is the evidence of a stop. By the index that the ledger has anyway.
 is_evidence = exists().where(ledger.c.phone == messages.c.src, ledger.c.message_id == messages.c.id)
 
 
 def remove_messages(connection: Connection, ids: Collection[UUID], *where: ColumnElement[bool]) -> int:
-    """Delete those of these messages that meet ``where``, with their readings and what search has; how many."""
+    """Delete those of these messages that meet ``where``, with their readings and what search has; how many.
+
+    They stay counted (``store.counts``).
+    """
     if connection.dialect.name == "postgresql":
         # Before the index's own statements, which take this lock first: it would keep what it had just read.
         connection.execute(select(search_state.c.id).with_for_update())
+    counts.hold(connection)
     chosen = select(*_NEEDED).where(messages.c.id.in_(ids), *where).order_by(messages.c.id)
     rows = connection.execute(chosen.with_for_update(of=messages)).mappings().all()
     if not rows:
         return 0
+    counts.keep(connection, rows)
     search.forget(connection, rows)
     gone = [row["id"] for row in rows]
     connection.execute(delete(message_readings).where(message_readings.c.message_id.in_(gone)))

@@ -436,3 +436,37 @@ idempotency_keys = Table(
     Column("send_id", Uuid, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
+
+# How many messages came in within a quarter of an hour, counted since 1970, for a service; '' is for those of none
+# (store.counts).
+message_counts = Table(
+    "message_counts",
+    metadata,
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    Column("service", String(64), primary_key=True),
+    Column("replies", BigInteger, nullable=False),
+    Column("unsubscribes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Up to where in the feed messages are counted.
+counts_state = Table(
+    "counts_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("message_id", Uuid, nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+# How many pushed replies of an hour, counted since 1970, were acknowledged within which step of time, and the longest
+# of them in microseconds (vocabulary.durations).
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    Column("longest", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -13,7 +13,7 @@ from receiver.intake import Intake
 from receiver.store import send_batches
 from receiver.store.store import Store
 
-from . import indexing, retention
+from . import counting, indexing, retention
 from .lease import Lease
 from .task import Chore, Ran, Task, Wait
 
@@ -62,14 +62,19 @@ class Parts:
 
 def task_names(settings: Settings) -> list[str]:
     """The tasks that a worker with these settings runs."""
-    names = [indexing.NAME, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
+    names = [indexing.NAME, counting.NAME, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
     names += [retention.NAME] if settings.retention_days else []
     return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
 
 
 def tasks(parts: Parts) -> list[Task]:
     """Those tasks themselves."""
-    makers: dict[str, Callable[[Parts], Task]] = {SEND: _send, indexing.NAME: _index, retention.NAME: _purge}
+    makers: dict[str, Callable[[Parts], Task]] = {
+        SEND: _send,
+        indexing.NAME: _index,
+        counting.NAME: _count,
+        retention.NAME: _purge,
+    }
     return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
 
 
@@ -126,6 +131,10 @@ def _send(parts: Parts) -> Task:
 
 def _index(parts: Parts) -> Task:
     return indexing.task(parts.store)
+
+
+def _count(parts: Parts) -> Task:
+    return counting.task(parts.store)
 
 
 def _purge(parts: Parts) -> Task:

@@ -10,8 +10,9 @@ from receiver.store import messages, search
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
 from receiver.vocabulary.parse import parse
-from receiver.worker import indexing
-from receiver.worker.indexing import Pace, task
+from receiver.worker import following, indexing
+from receiver.worker.following import Pace
+from receiver.worker.indexing import task
 from receiver.worker.lease import Lease, Leases
 from tests.worker.conftest import Time, standing
 
@@ -106,8 +107,8 @@ def test_it_ends_after_the_transaction_that_runs_when_it_is_told_to_and_goes_on_
 def test_a_long_run_keeps_its_lease_and_says_how_far_it_is(
     store: Store, lease: Lease, steps: list[tuple[str, float]], time_: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "_MOST", 10)
-    monkeypatch.setattr(indexing, "_FIRST", 10)
+    monkeypatch.setattr(following, "_MOST", 10)
+    monkeypatch.setattr(following, "_FIRST", 10)
     fill(store, 60)
     told = []
 

@@ -16,11 +16,11 @@ ACCOUNT = {"gateway_name": "demo", "gateway_password": "secret-word"}
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        ({}, ["search-index"]),
-        (ACCOUNT, ["search-index", "send"]),
-        ({"retention_days": 90}, ["search-index", "retention"]),
-        ({**ACCOUNT, "poll": True}, ["search-index", "poll:demo", "send"]),
-        ({**ACCOUNT, "poll": True, "gateway_name": "n" * 200}, ["search-index", "poll:" + "n" * 90, "send"]),
+        ({}, ["search-index", "counts"]),
+        (ACCOUNT, ["search-index", "counts", "send"]),
+        ({"retention_days": 90}, ["search-index", "counts", "retention"]),
+        ({**ACCOUNT, "poll": True}, ["search-index", "counts", "poll:demo", "send"]),
+        ({**ACCOUNT, "poll": True, "gateway_name": "n" * 200}, ["search-index", "counts", "poll:" + "n" * 90, "send"]),
     ],
 )
 def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[str], tmp_path: Path) -> None:
@@ -31,7 +31,11 @@ def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[s
     assert [task.name for task in made] == names == task_names(settings)
     # However long a call may take, a lease is no longer than what others wait for at most.
     assert all(task.lease <= LONGEST for task in made)
-    assert all(settings.gateway_timeout < task.lease for task in made if task.name not in ("search-index", "retention"))
+    assert all(
+        settings.gateway_timeout < task.lease
+        for task in made
+        if task.name not in ("search-index", "counts", "retention")
+    )
     assert [chore.name for chore in chores(parts)] == ["poll-spool", "sqlite-log"]
     parts.intake.close()
     store.close()
