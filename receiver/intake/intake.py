@@ -1,10 +1,12 @@
 """From a parsed delivery to durable: the one way in for replies, however they came."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Quarantined, Reply, Undeliverable, new_id
 
+from .acknowledgements import Acknowledgements
 from .group_commit import GroupCommit, Host
 from .outcome import Outcome
 from .refusals import Refusals
@@ -22,10 +24,15 @@ class Intake:
             writer.write, max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._refusals = Refusals(store)
+        self._acknowledgements = Acknowledgements(store)
 
     def accept(self, delivery: Delivery, *, origin: Origin = Origin.PUSH, peer: str | None = None) -> Outcome:
-        """Store a reply; its unsubscribe is in force when this returns STORED."""
-        return self._commits.submit(Reply(new_id(), datetime.now(UTC), origin, peer, delivery))
+        """Store a reply; its unsubscribe is in force when this returns STORED. How long that took is measured."""
+        began = time.perf_counter()
+        outcome = self._commits.submit(Reply(new_id(), datetime.now(UTC), origin, peer, delivery))
+        if outcome is Outcome.STORED:
+            self._acknowledgements.note(time.perf_counter() - began)
+        return outcome
 
     def quarantine(self, undeliverable: Undeliverable, *, peer: str | None = None) -> Outcome:
         """Keep what can't be accepted, and honour the unsubscribe in it where there is one."""
@@ -44,10 +51,11 @@ class Intake:
         return self._commits.submit(Probe()) is Outcome.STORED
 
     def flush(self) -> None:
-        """Write the refusals that were noted. For the end of a process whose waiters were answered."""
+        """Write what was noted besides. For the end of a process whose waiters were answered."""
         self._refusals.close()
+        self._acknowledgements.close()
 
     def close(self) -> None:
         """Write what waits and stop. For processes whose waiters are threads."""
         self._commits.close()
-        self._refusals.close()
+        self.flush()
