@@ -22,6 +22,7 @@ _COMMANDS = {
     "config": "receiver.cli.config",
     "db": "receiver.cli.db",
     "messages": "receiver.cli.messages",
+    "stats": "receiver.cli.stats",
     "quarantine": "receiver.cli.quarantine",
     "optouts": "receiver.cli.optouts",
     "services": "receiver.cli.services",
