@@ -37,9 +37,7 @@ class Acknowledgements:
         step = step_of(microseconds)
         with self._lock:
             if self._thread is None:
-                self._hour = hour_of(datetime.now(UTC))
-                self._thread = threading.Thread(target=self._run, name="acknowledgements", daemon=True)
-                self._thread.start()
+                self._begin()
             self._counts[step] += 1
             if microseconds > self._longest[step]:
                 self._longest[step] = microseconds
@@ -49,6 +47,16 @@ class Acknowledgements:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+
+    def _begin(self) -> None:
+        self._hour = self._hour or hour_of(datetime.now(UTC))
+        thread = threading.Thread(target=self._run, name="acknowledgements", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # There is no thread to be had now. The reply is stored and must be answered: the next one tries again.
+            return
+        self._thread = thread
 
     def flush(self) -> None:
         """Write what was noted since the last time, and look at the clock. Raises StoreError, with nothing forgotten.

@@ -28,6 +28,8 @@ class By(StrEnum):
 
 # How much is told where nothing is said, and at most.
 _USUAL = {By.HOUR: _DAY, By.DAY: 30 * _DAY, By.SERVICE: 30 * _DAY, By.KIND: 30 * _DAY}
+# Beyond them are moments that some zone can't reckon with.
+_YEARS = range(1900, 9999)
 _MOST = {By.HOUR: 31 * _DAY, By.DAY: 400 * _DAY, By.SERVICE: 400 * _DAY, By.KIND: 400 * _DAY}
 
 
@@ -69,18 +71,24 @@ class Period:
 def period(by: By, zone: str, since: datetime | None, until: datetime | None, now: datetime) -> Period:
     """The period from ``since`` (else the usual time before) to ``until`` (else ``now``), widened to whole pieces.
 
-    By service and kind to whole quarters. Raises PeriodError where it is empty, longer than may be asked for, or
-    where there is no such zone.
+    By service and kind to whole quarters. Raises PeriodError where it is empty, longer than may be asked for or
+    of another age, or where there is no such zone.
     """
     place = zone_of(zone)
-    until = now if until is None else until
-    since = until - _USUAL[by] if since is None else since
+    until = _told_of("until", now if until is None else until)
+    since = _told_of("since", until - _USUAL[by] if since is None else since)
     if since >= until:
         raise PeriodError("since", "it must be before until, which is now where it is left out")
     if until - since > _MOST[by]:
         least = f"at most {_MOST[by].days} days by {by}: ask for less at once"
         raise PeriodError("since", least if by is not By.HOUR else f"{least}, or by day")
     return Period(by, place, tuple(_edges(by, place, since, until)))
+
+
+def _told_of(field: str, moment: datetime) -> datetime:
+    if moment.year not in _YEARS:
+        raise PeriodError(field, f"nothing came in then: write a year from {_YEARS[0]} to {_YEARS[-1]}")
+    return moment
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -1,6 +1,7 @@
 """How long replies waited is written now and then, by a thread for which none waits and whose failures harm none."""
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,27 @@ def test_a_table_that_is_not_there_costs_no_reply_its_answer(
         assert intake.accept(delivery()) is Outcome.STORED
         intake.close()
     assert "how long answers took can't be written now" in caplog.text
+
+
+def test_no_reply_goes_unanswered_where_there_is_no_thread_to_be_had(
+    store: Store, new_intake: Callable[..., Intake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = new_intake()
+    assert intake.accept(delivery()) is Outcome.STORED  # has the committer running
+    account = Acknowledgements(store)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        account.note(0.002)
+    account.note(0.003)
+    account.close()
+    intake.close()
+    told = measured(store)
+    assert told is not None
+    assert told.count == 3
 
 
 def test_the_callback_writes_what_it_measured_before_it_ends(database_url: str, tmp_path: Path) -> None:

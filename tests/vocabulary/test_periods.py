@@ -97,6 +97,9 @@ def test_what_is_left_out_is_the_last_month_or_by_hour_the_last_day() -> None:
         (By.DAY, "UTC", NOW + DAY, None, "since"),
         (By.HOUR, "UTC", NOW - 32 * DAY, NOW, "since"),
         (By.SERVICE, "UTC", NOW - 401 * DAY, NOW, "since"),
+        (By.DAY, "Asia/Shanghai", None, datetime.min.replace(tzinfo=UTC), "until"),
+        (By.SERVICE, "UTC", NOW, datetime.max.replace(tzinfo=UTC), "until"),
+        (By.HOUR, "UTC", datetime.min.replace(tzinfo=UTC), NOW, "since"),
     ],
 )
 def test_a_period_that_can_not_be_told_of_says_what_to_change(
