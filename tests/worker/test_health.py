@@ -44,13 +44,13 @@ def test_a_new_installation_waits_for_its_worker(settings: Settings, store: Stor
     found = health(settings, store)
     assert [each.says for each in found[:3]][::2] == [Says.DATABASE_WRITES, Says.SPOOL_EMPTY]
     assert {each.task: each.says for each in found if each.task} == dict.fromkeys(
-        ["search-index", "poll:demo", "send"], Says.TASK_NEVER
+        ["search-index", "counts", "poll:demo", "send"], Says.TASK_NEVER
     )
 
 
 def test_tasks_are_told_by_how_they_stand(settings: Settings, store: Store) -> None:
     leases = Leases(store)
-    for name, error in (("search-index", None), ("send", "Refusal: 6013"), ("poll:other", None)):
+    for name, error in (("search-index", None), ("counts", None), ("send", "Refusal: 6013"), ("poll:other", None)):
         lease = leases.claim(name, leases.look(name), 60)
         assert lease is not None
         lease.finish(60, error=error)
@@ -59,6 +59,7 @@ def test_tasks_are_told_by_how_they_stand(settings: Settings, store: Store) -> N
     told = {each.task: (each.says, each.level) for each in health(settings, store) if each.task}
     assert told == {
         "search-index": (Says.TASK_WELL, Level.GOOD),
+        "counts": (Says.TASK_WELL, Level.GOOD),
         "send": (Says.TASK_FAILING, Level.BAD),
         "poll:demo": (Says.TASK_STUCK, Level.BAD),
     }, "what is off is not told of"

@@ -61,6 +61,7 @@ TASK_STATES: dict[str, Words] = {
 }
 TASKS: dict[str, Words] = {
     "search-index": lazy_gettext("Search index"),
+    "counts": lazy_gettext("Statistics"),
     "poll": lazy_gettext("Pulling replies"),
     "send": lazy_gettext("Sending"),
     "retention": lazy_gettext("Purging what is old"),
