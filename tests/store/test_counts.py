@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -284,7 +285,10 @@ def test_counts_hold_while_replies_come_are_counted_read_otherwise_and_purged_at
     def until_inserted(work: Callable[[Store, random.Random], None]) -> Callable[[Store, random.Random], None]:
         def run(own: Store, dice: random.Random) -> None:
             while not inserted.is_set():
+                began = time.monotonic()
                 work(own, dice)
+                # As the worker does it: SQLite's one writer is else in everybody's way until somebody gives up.
+                inserted.wait(3 * (time.monotonic() - began))
 
         return run
 
