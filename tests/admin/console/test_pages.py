@@ -127,6 +127,7 @@ def test_the_audit_is_walked_by_pages_and_filtered(admin: Admin, log_in: LogIn) 
     for wrong in ("older=x", "action=nothing", "actor=%00", "target=" + "x" * 500, "newer=%FF"):
         assert visitor.get(f"/audit?{wrong}").status == 200
     assert "13900000001" not in masked
+    assert "01973a5e-7d1c-7b3a-9c11-138765432101" in masked
 
 
 def test_whatever_the_audit_knows_is_told_in_words() -> None:
@@ -137,6 +138,7 @@ def somebody_did(admin: Admin, number: int) -> None:
     Act(Action.KEY_CREATED, "walker", Via.CLI, f"number {number}").record(admin.store)
     if number == 0:
         Act(Action.OPTOUT_LIFTED, "masked", Via.CLI, "+8613900000001", {"reason": "13900000001"}).record(admin.store)
+        Act(Action.SEND_QUEUED, "masked", Via.CLI, "01973a5e-7d1c-7b3a-9c11-138765432101").record(admin.store)
 
 
 def test_what_is_not_there_is_told_in_both_languages(admin: Admin) -> None:

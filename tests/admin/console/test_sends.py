@@ -6,16 +6,25 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from receiver import create_admin_app
 from receiver.access.roles import Role
+from receiver.access.sessions import Sessions
+from receiver.admin.console.cookies import SESSION
+from receiver.config import apart
+from receiver.gateway.sending import Enqueued, Sending, Unknown
 from receiver.gateway.simulator.gateway import Fault, Kind, Page, SimulatedGateway
-from receiver.vocabulary import earliest_id
+from receiver.store import sends
+from receiver.vocabulary import earliest_id, new_id
 from tests.admin.conftest import Admin
 from tests.admin.console.conftest import LogIn
 from tests.admin.console.sending import console_with_gateway, dispatch
-from tests.admin.console.visitor import Shown, Visitor
+from tests.admin.console.visitor import Shown, Visitor, somebody
+from tests.filled import Filled
 
 STOPPED, PHS = "13900000002", "0755 8231 6688"
 NUMBERS = iter(range(13_900_001_000, 13_900_009_000))
@@ -70,7 +79,7 @@ def test_the_preview_tells_what_it_comes_to_and_nothing_is_stored(admin: Admin, 
     for told in (
         "Recipients 2", "SMS in all 2", "Characters 4 The text is allowed", "Named again 1", "1 person said stop",
         "2 entries can't be sent to", "12 no phone number", "of another country",
-        "mobiles 1 1", "numbers with an area code (PHS) 1 1", "Send to 2 people",
+        "mobiles 1 1", "area code (PHS) 1 1", "Send to 2 people",
     ):  # fmt: skip
         assert told in page.words, (told, page.words)
     assert kept(page)["phones"].split("\n") == ["139 0000 0001", f"+86{STOPPED}", "13900000001", PHS]
@@ -277,3 +286,31 @@ def test_junk_in_forms_gives_messages(junk: str, operator: Visitor) -> None:
             answer = operator.post(path, **{**usual, field: written})
             assert answer.status in (200, 303, 422), (path, field, answer.words)
             assert "<script>" not in answer.text
+
+
+def test_a_send_whose_storing_is_not_known_is_found_out_by_the_same_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = apart(data_dir=tmp_path, gateway_name="demo", gateway_password="demo123")
+    store = Filled(settings.url).store
+    client = create_admin_app(settings).test_client()
+    person = somebody(store, Role.OPERATOR)
+    client.set_cookie(SESSION, Sessions(store).begin(person, peer="127.0.0.1", agent="tests"))
+    client.set_cookie("receiver_locale", "en")
+    (word,) = set(re.findall(r'name="csrf" value="([^"]+)"', client.get("/sends/new").text))
+    send_id = str(new_id())
+    fields = {"csrf": word, "send_id": send_id, "text": "明天停水", "phones": "13900000001"}
+    enqueue = Sending.enqueue
+
+    def lost(self: Sending, *args: Any, **named: Any) -> Enqueued:
+        enqueue(self, *args, **named)
+        raise Unknown(named["send_id"])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sending, "enqueue", lost)
+        told = client.post("/sends/new", data=fields)
+    assert (told.status_code, "It may be stored" in told.text, send_id in told.text) == (503, True, True)
+    assert client.post("/sends/new", data=fields).headers["Location"] == f"/sends/{send_id}?done=send-stored"
+    with store.reading() as transaction:
+        assert [str(row["id"]) for row in sends.page(transaction, sends.Filter(), limit=9)] == [send_id]
+    store.close()
