@@ -104,7 +104,9 @@ class _Filling:
             kept = Quarantined(self._id(at), at, GATEWAY_ADDRESSES[0], why)
             yield at, partial(self._store.record, [], [kept], _WINDOW)
         for at, peer, query in refused(self._week):
-            kept = Quarantined(self._id(at), at, peer, Undeliverable(Reason.SOURCE, f"{peer} is not allowed", query))
+            kept = Quarantined(
+                self._id(at), at, peer, Undeliverable(Reason.SOURCE, "its address is not allowed", query)
+            )
             yield at, partial(self._refuse, kept, peer)
             if peer != STRANGER:
                 yield self._week.day(5, 11, 5), self._office.taking_in(kept.id)

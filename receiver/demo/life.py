@@ -98,9 +98,9 @@ class _Living:
             (day(6, 10), CLUB, "sun.hao", False),
             (day(5, 9), CLINIC, "li.na", False),
             (day(4, 16, 30), PARCEL, "li.na", True),
-            (day(3, 10), CLUB, "sun.hao", False),
+            (day(3, 16, 30), PARCEL, "li.na", False),
             (day(2, 9), CLINIC, "li.na", False),
-            (day(1, 16, 30), PARCEL, "li.na", True),
+            (day(1, 16, 30), CLUB, "sun.hao", True),
             (recently.replace(second=0, microsecond=0), CLINIC, "li.na", False),
         ):
             yield Campaign(at, service, subscribers[service.code], actor, lost)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from receiver.vocabulary import Kind, earliest_id
+from receiver.vocabulary.periods import quarter_of
 
-from . import refusals
+from . import counts, refusals
 from .tables import messages, optouts, quarantine
 
 _REFUSED_SHOWN = 10
@@ -26,14 +26,14 @@ class Overview:
     refused: Sequence[RowMapping]
 
 
-def overview(connection: Connection, *, since: datetime) -> Overview:
-    """The present state."""
-    today = select(func.count()).where(messages.c.id >= earliest_id(since))
+def overview(connection: Connection, *, since: datetime, now: datetime) -> Overview:
+    """The present state. In a transaction whose statements all see the same (``Store.snapshot``)."""
+    today = sum(counts.by_service(connection, quarter_of(since), quarter_of(now) + 1).values(), counts.Count())
     last = select(messages.c.received_at, messages.c.peer).order_by(messages.c.id.desc()).limit(1)
     waiting = select(func.count()).select_from(quarantine).where(quarantine.c.replayed_at.is_(None))
     return Overview(
-        replies=_count(connection, today),
-        unsubscribes=_count(connection, today.where(messages.c.kind == Kind.UNSUBSCRIBE)),
+        replies=today.replies + today.unsubscribes,
+        unsubscribes=today.unsubscribes,
         last=connection.execute(last).mappings().one_or_none(),
         quarantined=_count(connection, waiting),
         optouts=_count(connection, select(func.count()).select_from(optouts)),

@@ -41,7 +41,9 @@ def add_appearance(app: Flask) -> None:
         with_query=_with_query,
         words=words,
     )
-    app.jinja_env.filters.update(moment=_moment, number=_number, masked=mask, without_phones=mask_phones, ago=_ago)
+    app.jinja_env.filters.update(
+        moment=_moment, number=_number, percent=_percent, masked=mask, without_phones=mask_phones, ago=_ago
+    )
     app.after_request(_keep_static)
 
 
@@ -84,6 +86,10 @@ def _ago(value: datetime, now: datetime) -> str:
 
 def _number(value: int) -> str:
     return numbers.format_decimal(value, locale=get_locale())
+
+
+def _percent(share: float) -> str:
+    return numbers.format_percent(share, "0.0%", locale=get_locale())
 
 
 def _asset(name: str) -> str:

@@ -1,6 +1,6 @@
 """The first page: whether replies come in, and what to do where they don't; with a test reply for who tries it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, make_response, render_template
@@ -9,12 +9,15 @@ from werkzeug.wrappers import Response as Redirection
 
 from receiver.access import Action
 from receiver.access.roles import Permission
+from receiver.callback.access import Access
 from receiver.gateway.polling import task_name
 from receiver.gateway.simulator.connection import ACKNOWLEDGED, Connection
 from receiver.gateway.simulator.script import simulated_phone
 from receiver.gateway.simulator.target import Target
 from receiver.gateway.simulator.wire import Encoding, parameters, request, written
-from receiver.store import overview, tasks
+from receiver.store import overview, services, stats, tasks
+from receiver.vocabulary import Reason
+from receiver.vocabulary.periods import By, period
 from receiver.worker.roster import task_names
 from receiver.worker.status import State, status
 
@@ -28,6 +31,9 @@ pages = Pages("overview")
 
 _TEST_NUMBER, _TEST_TEXT = "10690000", "控制台测试"
 _TEST_SECONDS = 5.0
+# This hour, and the 23 before it.
+_DAY = timedelta(hours=23)
+_MOST_SERVICES = 500
 _TROUBLED = (State.STUCK, State.FAILING)
 
 
@@ -53,15 +59,26 @@ def push_test_reply() -> Response | Redirection:
 
 def _page(tried: str | None = None) -> str:
     settings = parts().settings
-    midnight = datetime.now(get_timezone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    now = datetime.now(get_timezone())
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    zone, begun = str(get_timezone()), now - _DAY
     here = task_names(settings)
-    with parts().store.reading() as connection:
-        seen = overview.overview(connection, since=midnight)
+    with parts().store.snapshot() as connection:
+        seen = overview.overview(connection, since=midnight, now=now)
+        day = stats.statistics(connection, period(By.HOUR, zone, begun, now, now))
+        by_service = stats.statistics(connection, period(By.SERVICE, zone, day.period.since, now, now))
         standings = tasks.every_standing(connection)
+        names = {row["code"]: row["name"] for row in services.page(connection, limit=_MOST_SERVICES)}
+    access = Access(settings.allowed_sources, settings.trusted_proxies, token=None)
     known: list[dict[str, Any]] = [status(standing, here) for standing in standings]
     return render_template(
         "console/overview.html",
         seen=seen,
+        # Who has been allowed since needs nothing done.
+        refused=[row for row in seen.refused if row["reason"] != Reason.SOURCE or not access.allows(row["peer"])],
+        day=day,
+        services=by_service.buckets,
+        service_names=names,
         tasks=known,
         troubled=[task for task in known if task["state"] in _TROUBLED],
         never=[name for name in here if name not in {task["name"] for task in known}],
@@ -72,5 +89,5 @@ def _page(tried: str | None = None) -> str:
         database=parts().store.description,
         tried=tried,
         acknowledged=ACKNOWLEDGED,
-        now=datetime.now(get_timezone()),
+        now=now,
     )

@@ -240,6 +240,20 @@ def test_keys_move_in_lists_and_to_the_filter(filled: Admin, people: dict[Role, 
     expect(page.locator(":focus")).to_have_value("j?/")
 
 
+def test_the_chart_of_the_overview_tells_the_hour_under_the_pointer(
+    filled: Admin, people: dict[Role, Person], open_page: Open
+) -> None:
+    page = open_page(people[Role.VIEWER])
+    page.goto("/")
+    over = page.locator(".plot .u-over")
+    box = over.bounding_box()
+    assert box is not None
+    over.hover(position={"x": box["width"] - 3, "y": 20})
+    expect(page.locator(".u-legend .u-series").nth(1)).to_contain_text("Replies")
+    shown = page.locator(".u-legend .u-series").nth(1).locator(".u-value").inner_text()
+    assert int(shown) >= 3, "those of this hour"
+
+
 def test_everything_works_without_scripts(
     admin: Admin, filled: Admin, people: dict[Role, Person], browser: Browser, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What the pages tell: the overview, people, the audit, and what goes wrong."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from receiver.access.audit import Via
 from receiver.access.people import People
 from receiver.access.roles import Role
 from receiver.admin.console.audit_words import ACTIONS, VIA
+from receiver.store import services
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin, running
 from tests.admin.console.conftest import LogIn
 from tests.admin.console.visitor import PASSWORD, Visitor, somebody, visiting
+from tests.filled import Filled
 from tests.postgres import Postgres
 from tests.serving import Server
 
@@ -62,6 +65,19 @@ def test_the_overview_counts_and_says_what_to_do(admin: Admin, log_in: LogIn) ->
     assert "No worker has run yet" in page
     assert "Push a test reply" not in page, "a viewer may not"
     assert "13900000001" not in page
+
+
+def test_the_overview_tells_the_last_day_by_hour_and_service(admin: Admin, log_in: LogIn) -> None:
+    with admin.store.writing() as transaction:
+        services.add(transaction, "daily", "Daily news", datetime.now(UTC))
+        services.set_numbers(transaction, "daily", ["10697777"], [])
+    filled = Filled(admin.server.database_url)  # that looks which services there are now
+    for text in (b"hello", b"0000"):
+        filled.reply(b"src=13900000005&dst=10697777&msg=" + text)
+    page = log_in(Role.VIEWER).get("/")
+    assert "Daily news 2 50.0%" in page.words
+    assert len(re.findall(r"<tr data-start=", page.text)) == 24
+    assert sum(int(value) for value in re.findall(r'data-value="(\d+)"', page.text)) >= 3
 
 
 def test_people_are_invited_changed_shut_out_and_let_in(admin: Admin, log_in: LogIn) -> None:
