@@ -25,12 +25,13 @@ from receiver.access.sessions import Sessions
 from receiver.admin.console.cookies import LOCALE, SESSION
 from receiver.demo import fill
 from receiver.gateway.simulator.gateway import DEMO, SimulatedGateway
+from receiver.store import counts
 from receiver.store.store import Store
 from tests.admin.console.found import Found
 from tests.admin.console.visitor import Visitor
 from tests.serving import Server
 
-from .filled import fill_ledger
+from .filled import fill_ledger, settle
 from .machine import describe
 from .replies import ABSENT, COMMON, RARE
 from .report import line
@@ -39,6 +40,7 @@ from .search import build, databases
 
 MESSAGES = 1_000_000
 EVENTS = 100_000
+COUNTED_AT_ONCE = 20_000
 BUDGET_MS, BUDGET_KB = 50.0, 150.0
 _ASSET = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 # What people ask of a page beside looking at it, by its endpoint.
@@ -63,12 +65,24 @@ def fill_database(url: str, count: int) -> None:
     with closing(Store(url, pooled=False)) as store:
         fill(store, datetime.now(UTC))
     build(url, count, lambda what: print(what, file=sys.stderr, flush=True))
+    count_messages(url)
+
+
+def count_messages(url: str) -> None:
+    """What the worker does for statistics."""
+    with closing(Store(url, pooled=False)) as store:
+        counted = COUNTED_AT_ONCE
+        while counted == COUNTED_AT_ONCE:
+            with store.writing() as connection:
+                counted = counts.count(connection, limit=COUNTED_AT_ONCE)
+    settle(url)
 
 
 def measure(name: str, url: str, folder: Path, rounds: int, found: dict[str, Measured]) -> None:
     """Add the pages' times on one database to ``found``."""
     with _serving(url, folder) as (port, cookie):
         pages = [(page.name, page.path, page.member) for page in Found(port, cookie).pages()]
+        pages.append(("(healthz: an empty answer)", "/healthz", False))
         pages += [
             (f"{page}?{query}", f"{path}?{query}", member)
             for page, path, member in pages
