@@ -13,7 +13,7 @@ from receiver.observability import configure_logging, place_of
 
 # Seconds for what was accepted to be answered after SIGTERM.
 DRAIN_SECONDS = 20
-# Streams of messages that one admin process holds open (receiver.admin.api.stream).
+# Streams of messages that one admin process holds open (receiver.admin.tail).
 MOST_STREAMS = 32
 # Bytes of a request line of the admin side: as many as gunicorn takes.
 LONGEST_LINE = 8_190

@@ -19,7 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from receiver.observability import place_of
 
 from .api.problems import BAD_REQUEST, INTERNAL, MEDIA_TYPE, Kind, document_of
-from .api.stream import end_streams
+from .tail import end_streams
 
 _log = logging.getLogger(__name__)
 

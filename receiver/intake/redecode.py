@@ -88,7 +88,7 @@ class Redecoding:
         With ``dry_run`` nothing is changed, and ``stopped`` is None. Raises NoSuchMessage, StoreError.
         """
         with self._store.reading() as connection:
-            seen = [self._read(row, charset) for row in readings.found(connection, [message_id])]
+            seen = [self.read(row, charset) for row in readings.found(connection, [message_id])]
         if seen and seen[0].changed and not dry_run:
             seen = self._change([message_id], charset, actor, notes)
         if not seen:
@@ -114,7 +114,7 @@ class Redecoding:
         with self._store.reading() as connection:
             page = messages.page(connection, chosen, newer_than=newer_than, limit=limit + 1)[::-1]
             ids = [row["id"] for row in page[:limit]]
-            seen = [self._read(row, charset) for row in readings.found(connection, ids)]
+            seen = [self.read(row, charset) for row in readings.found(connection, ids)]
         changed = [each for each in seen if each.changed]
         if not dry_run:
             wanted = [each.id for each in changed]
@@ -129,7 +129,7 @@ class Redecoding:
             now = datetime.now(UTC)
             # Of two at once the second waits here, and then finds nothing to change.
             rows = readings.locked(connection, ids)
-            done = [self._read(row, charset) for row in rows]
+            done = [self.read(row, charset) for row in rows]
             stops = []
             for row, each in zip(rows, done, strict=True):
                 if not each.changed:
@@ -144,7 +144,8 @@ class Redecoding:
 
         return written(self._store, change)
 
-    def _read(self, row: Row, charset: Charset) -> Redecoded:
+    def read(self, row: Row, charset: Charset) -> Redecoded:
+        """What a message would say in ``charset``; nothing is changed."""
         said: Delivery = replace(self._reading, charset=charset).delivery(row["src_wire"], row["dst"], row["raw"])
         before = {name: row[name] for name in readings.READ}
         return Redecoded(row["id"], before, {name: getattr(said, name) for name in readings.READ})

@@ -168,6 +168,29 @@ def phone_at(connection: Connection, send_id: UUID, place: int) -> str | None:
     return connection.scalar(statement.order_by(send_recipients.c.phone).offset(max(0, place - 1)).limit(1))
 
 
+def to_phone(
+    connection: Connection,
+    phone: str,
+    *,
+    older_than: UUID | None = None,
+    newer_than: UUID | None = None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """At most ``limit`` sends that a phone is a recipient of, newest first, with the ``state`` and ``code`` of it."""
+    statement = (
+        select(
+            *(sends.c[name] for name in ("id", "created_at", "actor", "text", "at")),
+            send_recipients.c.code,
+            send_recipients.c.detail,
+            _state.label("state"),
+        )
+        .select_from(_with_batches.join(sends, sends.c.id == send_recipients.c.send_id))
+        .where(send_recipients.c.phone == phone)
+    )
+    key = send_recipients.c.send_id
+    return newest_first(connection, statement, key, older_than=older_than, newer_than=newer_than, limit=limit)
+
+
 def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
     if chosen.since is not None:
         yield sends.c.id >= earliest_id(chosen.since - _SLACK)

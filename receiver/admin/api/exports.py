@@ -1,13 +1,13 @@
 """Exports of messages over the API: all that match, as a file that is sent while it is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 from pydantic import ConfigDict
 
-from receiver.access import Action, Scope
+from receiver.access import Act, Action, Scope
 from receiver.store import messages
 from receiver.store.store import Store
 from receiver.vocabulary import mask
@@ -52,13 +52,28 @@ def export_messages(query: ExportQuery) -> Response:
     Every message that matches and was there when this began, with the fields of a message, as it is when it is read.
     Sent in pieces: a connection that ends without the last one (of chunked encoding) means that the file is not whole.
     """
-    store, chosen = parts().store, query.chosen()
+    given = query.model_dump(mode="json", exclude_none=True, exclude={"format"})
+    return exported(query.chosen(), query.format, act(Action.MESSAGES_EXPORTED, None, **told(query.format, given)))
+
+
+def exported(chosen: messages.Filter, form: Format, note: Act) -> Response:
+    """The messages as a file; ``note`` says who exports, and is written before anything is shown. Raises StoreError."""
+    store = parts().store
     with store.reading() as transaction:
         newest = messages.page(transaction, chosen, limit=1)
-    # Before anything is shown: who exports is known, whatever becomes of it.
-    act(Action.MESSAGES_EXPORTED, None, format=query.format, filters=_told(query)).record(store)
+    note.record(store)
     rows = _rows(store, chosen, newest[0]["id"] if newest else None)
-    return _FILES.answer(rows, query.format)
+    return _FILES.answer(rows, form)
+
+
+def told(form: Format, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit has of an export: its filters, without phones and texts."""
+    given = dict(filters)
+    if "src" in given:
+        given["src"] = mask("".join(char for char in given["src"] if char.isalnum() or char == "+"))
+    if "text" in given:
+        given["text"] = f"{len(given['text'])} characters"
+    return {"format": form, "filters": given}
 
 
 def _rows(store: Store, chosen: messages.Filter, newest: UUID | None) -> Iterator[Any]:
@@ -74,13 +89,3 @@ def _rows(store: Store, chosen: messages.Filter, newest: UUID | None) -> Iterato
         if len(rows) < _AT_ONCE:
             return
         older_than = rows[-1]["id"]
-
-
-def _told(query: ExportQuery) -> dict[str, Any]:
-    """The filters for the audit, without phones and texts."""
-    given = query.model_dump(mode="json", exclude_none=True, exclude={"format"})
-    if "src" in given:
-        given["src"] = mask("".join(char for char in given["src"] if char.isalnum() or char == "+"))
-    if "text" in given:
-        given["text"] = f"{len(given['text'])} characters"
-    return given

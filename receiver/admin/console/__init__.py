@@ -17,6 +17,7 @@ from . import (
     people,
     preferences,
     quarantine,
+    replies,
     sends,
     services,
 )
@@ -24,6 +25,7 @@ from . import (
 # Each subject has a module, whose pages name the permission that they need.
 SUBJECTS = (
     overview,
+    replies,
     optouts,
     sends,
     services,

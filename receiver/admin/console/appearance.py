@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, request, url_for
 from flask_babel import format_datetime, get_locale
 
 from receiver.access.roles import Permission
-from receiver.vocabulary.identity import mask, mask_phones
+from receiver.vocabulary.identity import mask, mask_phones, phone_identity
 
 from . import cookies, csrf, words
 from .languages import LOCALES, TAGS, locale
@@ -42,7 +42,13 @@ def add_appearance(app: Flask) -> None:
         words=words,
     )
     app.jinja_env.filters.update(
-        moment=_moment, number=_number, percent=_percent, masked=mask, without_phones=mask_phones, ago=_ago
+        moment=_moment,
+        service_number=_service_number,
+        number=_number,
+        percent=_percent,
+        masked=mask,
+        without_phones=mask_phones,
+        ago=_ago,
     )
     app.after_request(_keep_static)
 
@@ -90,6 +96,11 @@ def _number(value: int) -> str:
 
 def _percent(share: float) -> str:
     return numbers.format_percent(share, "0.0%", locale=get_locale())
+
+
+def _service_number(written: str) -> str:
+    """A number of ours, which anybody may see; a phone that somebody wrote in its place is masked."""
+    return mask(written) if phone_identity(written) else written
 
 
 def _asset(name: str) -> str:

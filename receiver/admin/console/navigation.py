@@ -20,6 +20,7 @@ class Entry:
 
 ENTRIES = (
     Entry("overview", "console.overview.show", lazy_gettext("Overview"), Permission.SEE),
+    Entry("replies", "console.replies.index", lazy_gettext("Replies"), Permission.SEE),
     Entry("optouts", "console.optouts.index", lazy_gettext("Opt-outs"), Permission.SEE),
     Entry("services", "console.services.index", lazy_gettext("Services"), Permission.SEE),
     Entry("quarantine", "console.quarantine.index", lazy_gettext("Quarantine"), Permission.SEE),

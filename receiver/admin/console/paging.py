@@ -52,5 +52,5 @@ class Page(Generic[Row]):
 
 
 def _address(direction: str, key: Any) -> str:
-    kept = {name: value for name, value in request.args.items() if name not in (_OLDER, _NEWER, "done")}
+    kept = {name: value for name, value in request.args.items() if value and name not in (_OLDER, _NEWER, "done")}
     return url_for(request.endpoint or "", **{**(request.view_args or {}), **kept, direction: key})

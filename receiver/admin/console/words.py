@@ -1,10 +1,12 @@
 """Words for what the product knows by codes: roles, refusals, notices, and whatever else pages show by name."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from receiver.access.passwords import LONGEST, SHORTEST, WeakPassword
 from receiver.access.people import LONGEST_NAME, AccessError, LoginRefused
 from receiver.access.roles import Role
+from receiver.vocabulary import Kind, Origin
 
 from .languages import Words, gettext, lazy_gettext, ngettext
 
@@ -33,6 +35,8 @@ NOTICES: dict[str, Words] = {
     "session-ended": lazy_gettext("The session has ended."),
     "sessions-ended": lazy_gettext("Every other session has ended."),
     "saved": lazy_gettext("Saved."),
+    "redecoded": lazy_gettext("The reply is read otherwise from now on. The earlier reading is kept below."),
+    "redecoded-stop": lazy_gettext("The reply says stop: the phone is opted out, counted from when the reply came."),
     "test-pushed": lazy_gettext("The test reply was stored: replies that reach the callback come in."),
     "person-disabled": lazy_gettext("This person can't log in any more, and is logged out everywhere."),
     "person-enabled": lazy_gettext("This person can log in again."),
@@ -71,6 +75,19 @@ REFUSED_FOR: dict[str, Words] = {
     "wrong-token": lazy_gettext("token missing or wrong"),
 }
 """By the value of receiver.vocabulary.Reason."""
+KINDS: dict[str, Words] = {
+    Kind.REPLY: lazy_gettext("reply"),
+    Kind.UNSUBSCRIBE: lazy_gettext("unsubscribe"),
+}
+ORIGINS: dict[str, Words] = {
+    Origin.PUSH: lazy_gettext("pushed"),
+    Origin.POLL: lazy_gettext("pulled"),
+    Origin.IMPORT: lazy_gettext("imported"),
+}
+DUPLICATES: dict[str, Words] = {
+    "no": lazy_gettext("without suspected ones"),
+    "yes": lazy_gettext("suspected ones only"),
+}
 _REFUSALS: dict[str, Words] = {
     "wrong": lazy_gettext("The name or the password is wrong."),
     "code-needed": lazy_gettext("This account has a second factor: write its present code too."),
@@ -81,6 +98,11 @@ _REFUSALS: dict[str, Words] = {
     "nobody": lazy_gettext("There is nobody of this name."),
     "name-taken": lazy_gettext("There is somebody of this name already: choose another."),
 }  # fmt: skip
+
+
+def choices(named: Mapping[str, Words]) -> list[tuple[str, Words]]:
+    """The options of a filter: all, or one of these."""
+    return [("", gettext("all")), *named.items()]
 
 
 def refusal(refused: AccessError) -> str:

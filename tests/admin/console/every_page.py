@@ -10,6 +10,8 @@ from receiver.admin.console.routes import Needs, needs_of
 from tests.admin.api.every_route import app
 
 PARAMETER = re.compile(r"<(?:([^:>]+):)?([^>]+)>")
+# A stream goes on for as long as somebody watches; one of what can't be chosen ends at once.
+_QUERIES = {"/replies/live": "?kind=none"}
 _EXAMPLES = {"uuid": str(UUID(int=0)), "int": "1"}
 
 
@@ -27,7 +29,8 @@ class Registered:
     @property
     def path(self) -> str:
         """Its address, with what is nobody's in its places."""
-        return PARAMETER.sub(lambda found: _EXAMPLES.get(found[1] or "", "none"), self.rule)
+        path = PARAMETER.sub(lambda found: _EXAMPLES.get(found[1] or "", "none"), self.rule)
+        return path + _QUERIES.get(path, "")
 
 
 def pages_of(registered: Flask) -> list[Registered]:

@@ -79,6 +79,13 @@ TABLE: dict[str, Set[Role | None]] = {
     "POST /sends/new": {O, A},
     "POST /sends/new/edit": {O, A},
     "POST /sends/new/preview": {O, A},
+    "GET /replies": MEMBERS,
+    "GET /replies/<uuid:message_id>": MEMBERS,
+    "GET /replies/<uuid:message_id>/conversation": MEMBERS,
+    "POST /replies/<uuid:message_id>/redecode": {O, A},
+    "POST /replies/export": {O, C, A},
+    "POST /replies/find": MEMBERS,
+    "GET /replies/live": MEMBERS,
     "GET /welcome/<token>": ALL,
     "POST /welcome/<token>": ALL,
 }

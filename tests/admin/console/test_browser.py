@@ -5,10 +5,12 @@ asks of another origin, fails the test. For pages that come later: add them to `
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -50,6 +52,10 @@ PAGES = (
     "/health",
     "/keys",
     "/keys/{key}",
+    "/replies",
+    "/replies?kind=x",
+    "/replies/{reply}",
+    "/replies/{reply}/conversation",
     "/people",
     "/people/{person}",
     "/audit",
@@ -115,6 +121,8 @@ def filled(admin: Admin) -> Admin:
     for number in range(3):
         admin.filled.reply(b"src=1390000000%d&dst=10690000&msg=hello" % number)
     admin.filled.kept(b"src=13900000008&msg=hello", reason=Reason.MISSING_DST)
+    for _ in range(2):  # both charsets could have these bytes
+        admin.filled.reply(b"src=13900000009&dst=10690000&msg=" + quote("甬江".encode("gbk")).encode())
     admin.filled.reply(b"src=13900000009&dst=10690000&msg=0000")
     services.change(admin.store, "news", "每日新闻", numbers=["106900001"], prefixes=["10690002"])
     now = datetime.now(UTC)
@@ -129,7 +137,12 @@ def test_each_page_is_sound_in_every_look(
     locale: str, theme: str, width: int, filled: Admin, people: dict[Role, Person], open_page: Open
 ) -> None:
     token = People(filled.store).invite_again(people[Role.VIEWER].name).token
-    places = {"person": people[Role.VIEWER].id, "token": token, **shown(filled)}
+    places = {
+        "person": people[Role.VIEWER].id,
+        "token": token,
+        "reply": filled.rows("messages", src="+8613900000009")[1]["id"],
+        **shown(filled),
+    }
     for who, paths in ((people[Role.ADMIN], PAGES), (None, OUTSIDE)):
         page = open_page(who, locale=locale, theme=theme, width=width)
         for path in paths:
@@ -252,6 +265,27 @@ def test_the_chart_of_the_overview_tells_the_hour_under_the_pointer(
     expect(page.locator(".u-legend .u-series").nth(1)).to_contain_text("Replies")
     shown = page.locator(".u-legend .u-series").nth(1).locator(".u-value").inner_text()
     assert int(shown) >= 3, "those of this hour"
+
+
+def test_replies_are_found_as_it_is_typed_and_come_in_by_themselves(
+    filled: Admin, people: dict[Role, Person], open_page: Open
+) -> None:
+    page = open_page(people[Role.OPERATOR])
+    page.goto("/replies")
+    page.keyboard.press("/")
+    page.keyboard.type("livel")
+    expect(page).to_have_url(re.compile(r"/replies\?text=livel$"))
+    expect(page.get_by_text("No reply meets these filters")).to_be_visible()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    for number in (1, 2):
+        filled.filled.reply(b"src=13900000001&dst=10690000&msg=lively%%20%d" % number)
+        filled.filled.reply(b"src=13900000001&dst=10690000&msg=other%%20%d" % number)
+    expect(page.locator("td.wide")).to_have_text(["lively 2", "lively 1"])
+    expect(page.get_by_text("No reply meets these filters")).to_be_hidden()
+    expect(page.get_by_label("Text", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Show phones whole").click()
+    page.get_by_role("link", name="+8613900000001").first.click()
+    expect(page.get_by_role("heading", name="+8613900000001")).to_be_visible()
 
 
 def test_everything_works_without_scripts(

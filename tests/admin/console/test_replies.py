@@ -1,0 +1,229 @@
+"""Replies as people read them: found, revealed, exported, read anew, told as they come in, and as a conversation."""
+
+import json
+import re
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+
+from receiver.access import Scope
+from receiver.access.roles import Role
+from receiver.gateway.sending import Sending, SendRequest
+from receiver.vocabulary import Charset, Origin, Reading, Reply, new_id
+from tests.admin.conftest import Admin
+from tests.admin.console.conftest import LogIn
+from tests.admin.console.visitor import Visitor
+from tests.filled import WINDOW
+
+PHONE, WHOLE, MASKED = "13900000001", "+8613900000001", "+86139****0001"
+
+
+def texts(page: str) -> list[str]:
+    """The texts in a list of replies."""
+    return re.findall(r'<td class="wide">(.*?)</td>', page)
+
+
+def linked(page: str, rel: str) -> str:
+    (address,) = re.findall(rf'rel="{rel}" href="([^"]+)"', page)
+    return str(address.replace("&amp;", "&"))
+
+
+def test_the_list_is_found_by_what_is_in_its_address(admin: Admin, log_in: LogIn) -> None:
+    long_ago = datetime(2026, 1, 31, 17, tzinfo=UTC)  # of February there
+    admin.filled.reply(b"src=13900000001&dst=10690001&msg=filtered%20apple")
+    admin.filled.reply(b"src=13900000001&dst=10690001&msg=filtered%20apple")
+    admin.filled.reply(b"src=13900000001&dst=10690002&msg=filtered%20pear", origin=Origin.POLL)
+    admin.filled.reply(b"src=13900000002&dst=10690002&msg=filtered%20plum", at=long_ago)
+    visitor = log_in(Role.VIEWER)
+    for query, expected in {
+        "": ["pear", "apple", "apple", "plum"],
+        "&text=APPLE": ["apple", "apple"],
+        "&dst=10690002": ["pear", "plum"],
+        "&origin=poll": ["pear"],
+        "&duplicates=yes": ["apple"],
+        "&duplicates=no": ["pear", "apple", "plum"],
+        "&kind=unsubscribe": [],
+        "&since=2026-02-01&until=2026-02-01": ["plum"],
+        "&until=2026-01-31": [],
+    }.items():
+        page = visitor.get(f"/replies?text=filtered{query}" if "text" not in query else f"/replies?{query[1:]}")
+        assert page.status == 200
+        assert [text.removeprefix("filtered ") for text in texts(page.text)] == expected, query
+    assert "2026-02-01 01:00:00" in visitor.get("/replies?since=2026-02-01&until=2026-02-01").words
+    marked = visitor.get("/replies?text=filtered").words
+    assert "duplicate?" in marked
+    assert "pulled" in marked
+
+
+def test_a_filter_that_can_not_be_used_is_told_beside_its_field(admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.VIEWER)
+    for query, told in {
+        "since=yesterday": "Write a day like",
+        "until=0001-01-01": "Write a day like",
+        "until=9999-12-31": "Write a day like",
+        "kind=nonsense": "Choose one of these",
+        "duplicates=maybe": "Choose one of these",
+        "text=" + "x" * 201: "at most 200",
+        "dst=%00": "without control characters",
+    }.items():
+        page = visitor.get(f"/replies?{query}")
+        assert (page.status, told in page.words) == (422, True), query
+    for query in ("older=x", "newer=%FF", "of="):
+        assert visitor.get(f"/replies?{query}").status == 200
+    for query in ("of=x", f"of={UUID(int=0)}"):
+        assert visitor.get(f"/replies?{query}").status == 404
+
+
+def test_pages_walk_through_all_with_the_filters(admin: Admin, log_in: LogIn) -> None:
+    for number in range(60):
+        admin.filled.reply(b"src=1390000%04d&dst=10690000&msg=walk%%20%d" % (number, number))
+    visitor = log_in(Role.VIEWER)
+    first = visitor.get("/replies?text=walk")
+    second = visitor.get(linked(first.text, "next"))
+    assert texts(first.text) + texts(second.text) == [f"walk {number}" for number in range(59, -1, -1)]
+    assert texts(visitor.get(linked(second.text, "prev")).text) == texts(first.text)
+    assert "hx-sse:connect" in first.text
+    assert "hx-sse:connect" not in second.text, "what comes in is no part of an older page"
+
+
+def test_phones_are_masked_until_somebody_who_may_asks_and_is_noted(admin: Admin, log_in: LogIn) -> None:
+    sent = admin.filled.reply(b"src=13900000001&dst=10690000&msg=call%20139-0000-0001%20veiled")
+    pages = ("/replies?text=veiled&", f"/replies/{sent}?", f"/replies/{sent}/conversation?")
+    before = admin.rows("audit", action="messages.read")
+    for role in (Role.VIEWER, Role.OPERATOR):
+        visitor = log_in(role)
+        for page in pages:
+            for asked in ("", "reveal=1"):
+                shown = visitor.get(page + asked)
+                is_whole = role is Role.OPERATOR and asked != ""
+                assert (WHOLE in shown.text, "139-0000-0001" in shown.text) == (is_whole, is_whole), (page, role)
+                assert PHONE not in re.sub(r"\+86" + PHONE, "", shown.text) or is_whole
+                assert ("Show phones whole" in shown.words) == (role is Role.OPERATOR and not is_whole)
+    assert "role doesn't see whole" in log_in(Role.VIEWER).get(f"/replies/{sent}?reveal=1").words
+    noted = [(row["actor"], row["target"]) for row in admin.rows("audit", action="messages.read")[len(before) :]]
+    assert noted == [("operator", None), ("operator", str(sent)), ("operator", str(sent))]
+
+
+def test_a_phone_is_found_by_a_form_and_never_in_an_address(admin: Admin, log_in: LogIn) -> None:
+    admin.filled.reply(b"src=13900000077&dst=10690000&msg=sought")
+    visitor = log_in(Role.VIEWER)
+    visitor.get("/replies")
+    led = visitor.post("/replies/find", phone="+86 139-0000-0077")
+    assert re.fullmatch(r"/replies/[0-9a-f-]{36}/conversation", led.headers["Location"])
+    assert "sought" in visitor.get(led.headers["Location"]).words
+    assert "No reply came" in visitor.post("/replies/find", phone="13900000078").words
+    assert "Write something" in visitor.post("/replies/find", phone=" ").words
+    page = visitor.get("/replies")
+    assert not re.search(r'(?:href|action|src|connect)="[^"]*139\d{8}', page.text)
+
+
+def test_the_present_view_is_exported_and_noted(admin: Admin, log_in: LogIn) -> None:
+    sent = admin.filled.reply(b"src=13900000001&dst=10690000&msg=exported%20once")
+    admin.filled.reply(b"src=13900000002&dst=10690000&msg=exported%20twice")
+    assert "Export" not in log_in(Role.VIEWER).get("/replies").words
+    visitor = log_in(Role.OPERATOR)
+    assert (
+        f'action="/replies/export?text=exported&amp;of={sent}"' in visitor.get(f"/replies?text=exported&of={sent}").text
+    )
+    (row,) = visitor.post(f"/replies/export?text=exported&of={sent}", format="jsonl").text.splitlines()
+    assert json.loads(row) == admin.api(Scope.MESSAGES_READ).get(f"/messages/{sent}").json
+    cells = visitor.post("/replies/export?text=exported%20twice", format="csv").text
+    assert cells.startswith("\ufeffid,received_at")
+    assert "exported once" not in cells
+    assert visitor.post("/replies/export?since=never", format="csv").status == 422
+    assert visitor.post("/replies/export", format="pdf").status == 422
+    noted = admin.rows("audit", action="messages.exported", actor="operator")
+    assert noted[0]["detail"] == {
+        "format": "jsonl",
+        "filters": {"src": MASKED, "text": "8 characters"},
+    }
+    assert len(noted) == 2
+
+
+def test_a_reply_is_read_otherwise_after_it_was_seen(admin: Admin, log_in: LogIn) -> None:
+    written = "你好".encode("gb18030")
+    sent = admin.filled.reply(b"src=13900000003&dst=10690000&msg=" + quote(written).encode())
+    visitor = log_in(Role.OPERATOR)
+    page = visitor.get(f"/replies/{sent}")
+    assert "c4 e3 ba c3" in page.words
+    assert quote(written) in page.words
+    assert "你好" in page.words
+    assert "Read it so" in page.words
+    assert "Read it so" not in log_in(Role.VIEWER).get(f"/replies/{sent}").words
+    assert "Choose one of these" in visitor.post(f"/replies/{sent}/redecode", charset="ebcdic").words
+    done = visitor.follow(f"/replies/{sent}/redecode", charset="utf-8").words
+    assert "read otherwise from now on" in done
+    assert "How it was read before" in done
+    assert [row["charset"] for row in admin.rows("messages", id=sent)] == ["utf-8"]
+    (noted,) = admin.rows("audit", action="message.redecoded", target=str(sent))
+    assert (noted["actor"], noted["detail"]) == ("operator", {"charset": "utf-8"})
+    assert visitor.get(f"/replies/{UUID(int=0)}").status == 404
+
+
+def test_a_reading_that_says_stop_is_told_before_and_honoured_after(admin: Admin, log_in: LogIn) -> None:
+    # 0000 in full width and GBK, which a reader who was told UTF-8 could not read.
+    wire = b"%20" * 100 + quote("００００".encode("gb18030")).encode()
+    said = Reading(Charset.UTF_8).delivery("13900000004", "10690000", wire)
+    admin.filled.store.record([Reply(sent := new_id(), datetime.now(UTC), Origin.PUSH, None, said)], [], WINDOW)
+    visitor = log_in(Role.OPERATOR)
+    page = visitor.get(f"/replies/{sent}").words
+    assert "It then says stop" in page
+    assert "not opted out" in page
+    done = visitor.follow(f"/replies/{sent}/redecode", charset="gb18030").words
+    assert "The reply says stop" in done
+    assert "not opted out" not in done
+
+
+def test_a_conversation_has_what_came_in_and_went_out_in_its_order(admin: Admin, log_in: LogIn) -> None:
+    admin.filled.reply(b"src=13900000005&dst=10690000&msg=first%20word")
+    Sending(admin.store).enqueue(SendRequest(["+8613900000005"], "an answer to it"), "li")
+    last = admin.filled.reply(b"src=13900000005&dst=10690000&msg=0000")
+    page = log_in(Role.VIEWER).get(f"/replies/{last}/conversation")
+    assert re.findall(r'class="sms">(.*?)</p>', page.text) == ["first word", "an answer to it", "0000"]
+    assert "by li queued" in page.words
+    assert "Nothing is sent to this phone" in page.words
+    assert "13900000005" not in page.text
+
+
+def test_a_reply_that_comes_in_is_told_as_a_row_and_ends_with_the_session(admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.VIEWER)
+    page = visitor.get("/replies?text=lively")
+    (address,) = re.findall(r'hx-sse:connect="([^"]+)"', page.text)
+    sent = admin.filled.reply(b"src=13900000006&dst=10690000&msg=lively%20news")
+    admin.filled.reply(b"src=13900000006&dst=10690000&msg=dull%20news")
+    connection = HTTPConnection("127.0.0.1", admin.port, timeout=30)
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    connection.request("GET", address.replace("&amp;", "&"), headers={"Cookie": cookies})
+    response = connection.getresponse()
+    assert response.getheader("Content-Type", "").startswith("text/event-stream")
+    told = b""
+    while b"</tr>" not in told:
+        told += response.readline()
+    assert f'data: <tr id="reply-{sent.hex}">'.encode() in told
+    assert b"lively news" in told
+    assert b"139****0006" in told
+    assert b"13900000006" not in told
+    visitor.get("/account")
+    visitor.post("/logout")
+    assert b"dull" not in response.read(), "it ends by itself"
+    connection.close()
+
+
+def test_a_stream_of_what_can_not_be_is_none(admin: Admin, log_in: LogIn) -> None:
+    assert log_in(Role.VIEWER).get("/replies/live?kind=nonsense").status == 204
+    assert Visitor(admin.port).get("/replies/live").status == 303
+
+
+@pytest.mark.parametrize("junk", ["\x00", "x" * 3_000, "'; drop table messages; --", "<script>", "%", "{{7*7}}"])
+def test_junk_gives_messages(junk: str, admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.ADMIN)
+    visitor.get("/replies")
+    fields = ("text", "since", "until", "kind", "service", "dst", "origin", "duplicates")
+    for name in fields:
+        answer = visitor.get(f"/replies?{name}={quote(junk)}")
+        assert answer.status in (200, 422), name
+        assert "<script>" not in answer.text
+    assert visitor.post("/replies/find", phone=junk).status == 422
