@@ -97,16 +97,25 @@ _with_batches = send_recipients.outerjoin(
 
 def counts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """How many recipients of each of these sends are in which state."""
-    state = _state.label("state")
-    statement = (
-        select(send_recipients.c.send_id, state, func.count().label("people"))
-        .select_from(_with_batches)
+    # Counted by batch first, from the index alone: of twenty thousand people there are some hundred batches to look up.
+    columns = (send_recipients.c.send_id, send_recipients.c.batch, send_recipients.c.state)
+    batches = (
+        select(*columns, func.count().label("people"))
         .where(send_recipients.c.send_id.in_(ids))
-        .group_by(send_recipients.c.send_id, state)
+        .group_by(*columns)
+        .subquery()
+    )
+    is_sending = and_(batches.c.state == State.QUEUED, send_batches.c.state == State.SENDING)
+    state = case((is_sending, State.SENDING.value), else_=batches.c.state).label("state")
+    of_batch = and_(send_batches.c.send_id == batches.c.send_id, send_batches.c.number == batches.c.batch)
+    statement = (
+        select(batches.c.send_id, state, func.sum(batches.c.people).label("people"))
+        .select_from(batches.outerjoin(send_batches, of_batch))
+        .group_by(batches.c.send_id, state)
     )
     found: dict[UUID, dict[str, int]] = {send_id: {} for send_id in ids}
     for row in connection.execute(statement):
-        found[row.send_id][row.state] = row.people
+        found[row.send_id][row.state] = int(row.people)
     return found
 
 
