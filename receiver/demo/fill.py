@@ -47,6 +47,11 @@ def fill(store: Store, now: datetime) -> Week:
     with store.reading() as connection:
         if messages.page(connection, Filter(), limit=1):
             raise Occupied
+    return tell(store, now)
+
+
+def tell(store: Store, now: datetime) -> Week:
+    """As ``fill``, whatever is there already. Raises StoreError."""
     week = live(now)
     with Office(store, week) as office:
         _Filling(store, week, office).run()
