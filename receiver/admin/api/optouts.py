@@ -1,7 +1,7 @@
 """The opt-out register over the API: asked, listed, added to, lifted, proven."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from receiver.vocabulary.register import SUBSCRIBER, SYSTEM, Source
 
 from ..parts import parts
 from .gate import act, key
-from .paging import Page, PageQuery, paged, place
+from .paging import Page, PageQuery, paged, place, text_key
 from .problems import NOT_FOUND, REFUSED, UNAVAILABLE, Rejected, invalid
 from .routes import Routes
 from .values import Moment, PathPhone, Phone, Text, identity
@@ -291,12 +291,11 @@ def acting(person: str | None) -> str:
 
 def _key(written: Any) -> tuple[datetime, str]:
     since, phone = written
-    if not isinstance(phone, str) or "\x00" in phone:
-        raise ValueError
     moment = datetime.fromisoformat(since)
     if moment.tzinfo is None:
         raise ValueError
-    return moment, phone
+    # At the ends of the calendar there are moments that no database can reckon with.
+    return moment.astimezone(UTC), text_key(phone)
 
 
 def _optout(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def place(cursor: str | None, key: Callable[[Any], Any]) -> Place:
     try:
         direction, written = json.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
         value = key(written)
-    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, binascii.Error, RecursionError):
         direction = value = None
     if direction not in (_OLDER, _NEWER) or value is None:
         raise invalid("cursor", "this is no cursor of this list: take `next` or `previous` of a page as it is")
@@ -81,6 +81,14 @@ def uuid_key(written: Any) -> UUID:
     if not isinstance(written, str):
         raise ValueError
     return UUID(written)
+
+
+def text_key(written: Any) -> str:
+    """The key of lists that are ordered by a text."""
+    if not isinstance(written, str) or "\x00" in written:
+        raise ValueError
+    written.encode()  # half a character is no text that a database takes
+    return written
 
 
 def paged(
@@ -103,4 +111,4 @@ def _cursor(direction: str, key: Any) -> str:
     return urlsafe_b64encode(json.dumps([direction, written]).encode()).decode().rstrip("=")
 
 
-__all__ = ["LARGEST_PAGE", "Page", "PageQuery", "Place", "Rejected", "paged", "place", "uuid_key"]
+__all__ = ["LARGEST_PAGE", "Page", "PageQuery", "Place", "Rejected", "paged", "place", "text_key", "uuid_key"]

@@ -14,7 +14,7 @@ from receiver.store.sends import State
 
 from ..parts import parts
 from .gate import act, key
-from .paging import Page, PageQuery, paged, place, uuid_key
+from .paging import Page, PageQuery, paged, place, text_key, uuid_key
 from .problems import CONFLICT, NOT_FOUND, REFUSED, Rejected
 from .routes import Routes
 from .values import Moment, Phone, Text
@@ -131,7 +131,7 @@ def list_recipients(path: SendPath, query: RecipientsQuery) -> Response:
 
     By phone, the lowest first: `next` leads to the following ones.
     """
-    at, store = place(query.cursor, _phone_key), parts().store
+    at, store = place(query.cursor, text_key), parts().store
     expire(store)
     with store.reading() as transaction:
         if sends.get(transaction, path.id) is None:
@@ -194,13 +194,6 @@ def settle_send(path: SendPath, body: Settlement) -> Response:
     if people == 0:
         raise Rejected(CONFLICT, "nobody of them is in doubt")
     return jsonify({"people": people})
-
-
-def _phone_key(written: Any) -> str:
-    if not isinstance(written, str) or "\x00" in written:
-        raise ValueError
-    written.encode()  # half a character is no text that a database takes
-    return written
 
 
 def _recipient(row: Any) -> dict[str, Any]:

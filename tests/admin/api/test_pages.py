@@ -100,6 +100,21 @@ def forged(cursor: str) -> list[str]:
     ]
 
 
+def test_no_cursor_of_the_register_makes_the_server_fail(admin: Admin) -> None:
+    earliest, zoned = "0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00+00:00"
+    for key in (
+        [earliest, "+8613900000001"],
+        [zoned, "\ud800"],
+        [zoned, "a\0"],
+        [zoned, 5],
+        [zoned[:-6], "a"],
+        [1, "a"],
+    ):
+        cursor = base64.urlsafe_b64encode(json.dumps(["older", key]).encode()).decode()
+        problem = admin.all_powerful.get("/optouts", cursor=cursor).problem(422)
+        assert [error["field"] for error in problem["errors"]] == ["cursor"], key
+
+
 @pytest.mark.parametrize("path", ["/keys", "/audit", "/messages"])
 def test_what_is_no_cursor_is_refused(path: str, admin: Admin) -> None:
     api = admin.all_powerful
