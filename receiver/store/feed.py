@@ -101,6 +101,17 @@ def behind(connection: Connection, place: Place) -> ColumnElement[bool]:
     return or_(_HAS_PLACE, messages.c.id > place.message_id)
 
 
+def lies_ahead(connection: Connection, place: Place) -> bool:
+    """Whether nobody can have been told of ``place`` here: who reads on from it would miss all that comes before.
+
+    It is of another database, or of this one before it was put back to an earlier state.
+    """
+    if connection.dialect.name == "sqlite":
+        given = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+        return place.position > (connection.scalar(given) or 0)
+    return place.position >= (connection.scalar(select(func.receiver_horizon())) or 0)
+
+
 def touch(connection: Connection, ids: Iterable[UUID]) -> None:
     """Have changed messages come by again."""
     for message_id in ids:

@@ -62,7 +62,7 @@ def stream_messages(query: StreamQuery, header: StreamHeaders) -> Response:
     `until` it ends for good a minute after that.
     """
     held, secret = parts(), token()
-    place = _begin(held.store, header.last_event_id or query.after, query)
+    place = _begin(held.store, header.last_event_id, query)
     act(Action.MESSAGES_STREAMED).record(held.store)
     try:
         events = tail.follow(
@@ -82,16 +82,23 @@ def stream_messages(query: StreamQuery, header: StreamHeaders) -> Response:
     return tail.answer(events)
 
 
-def _begin(store: Store, written: str | None, query: StreamQuery) -> Place:
-    if written is not None:
-        try:
-            return Place.of(written)
-        except ValueError:
-            raise invalid("Last-Event-ID", "this is no id of an event: send one as it came") from None
+def _begin(store: Store, header: str | None, query: StreamQuery) -> Place:
+    field, written = ("Last-Event-ID", header) if header else ("after", query.after)
     with store.reading() as transaction:
-        if query.since is None:
-            return feed.end(transaction)
-        return Place()  # whatever is older than asked for is passed over
+        if written is None:
+            # From the beginning: whatever is older than asked for is passed over.
+            return feed.end(transaction) if query.since is None else Place()
+        try:
+            place = Place.of(written)
+        except ValueError:
+            raise invalid(field, "this is no id of an event: send one as it came") from None
+        if feed.lies_ahead(transaction, place):
+            raise invalid(
+                field,
+                "no event had this id here yet: it is of another database, or this one was restored from a backup. "
+                "Begin anew, with `since` and without an id",
+            )
+    return place
 
 
 def _event(row: Any) -> str:

@@ -1,5 +1,6 @@
 """The live tail misses nothing: not what commits late, not over a restart, and it ends with its key."""
 
+import dataclasses
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from receiver.access import Scope
+from receiver.store import feed
 from receiver.store.record import record
 from tests.admin.client import Api
 from tests.admin.conftest import Admin
@@ -166,4 +168,18 @@ def test_there_are_only_so_many_and_pages_are_answered_beside_them(admin: Admin)
 @pytest.mark.parametrize("place", ["x", "1-", "-1-" + "0" * 32, "9" * 20 + "-" + "0" * 32])
 def test_what_is_no_place_is_refused(admin: Admin, place: str) -> None:
     api = admin.api(Scope.MESSAGES_READ)
-    assert "Last-Event-ID" in api.get("/messages/stream", after=place).problem(422)["detail"]
+    by_query = api.get("/messages/stream", after=place)
+    by_header = api.request("GET", "/messages/stream", headers={"Last-Event-ID": place})
+    for answer, field in ((by_query, "after"), (by_header, "Last-Event-ID")):
+        assert [error["field"] for error in answer.problem(422)["errors"]] == [field]
+
+
+def test_a_place_from_before_the_database_was_restored_is_refused_and_not_waited_at(admin: Admin) -> None:
+    put(admin, "there")
+    api = admin.api(Scope.MESSAGES_READ)
+    with admin.store.reading() as connection:
+        end = feed.end(connection)
+    ahead = dataclasses.replace(end, position=end.position + 1_000_000)
+    assert "restored" in api.get("/messages/stream", after=str(ahead)).problem(422)["detail"]
+    ended = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    assert api.get("/messages/stream", after=str(end), until=ended).status == 200

@@ -48,11 +48,13 @@ def live() -> Response:
 
 
 def _place(written: str) -> Place:
-    try:
-        return Place.of(written)
-    except ValueError:
-        with parts().store.reading() as transaction:
+    """Where the page's rows end, or where all end: what a page has from before a restore leads nowhere."""
+    with parts().store.reading() as transaction:
+        try:
+            place = Place.of(written)
+        except ValueError:
             return feed.end(transaction)
+        return feed.end(transaction) if feed.lies_ahead(transaction, place) else place
 
 
 def _may_go_on(held: Parts, cookie: str) -> bool:
