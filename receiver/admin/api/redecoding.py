@@ -16,7 +16,7 @@ from ..parts import parts
 from .gate import act, key
 from .messages import MessageFilters, MessagePath
 from .paging import Page, PageQuery, paged, place, uuid_key
-from .problems import NOT_FOUND, Rejected
+from .problems import NOT_FOUND, REFUSED, Rejected
 from .routes import Routes
 from .values import Moment, Whole
 
@@ -87,6 +87,7 @@ class WantedOfMany(MessageFilters):
     dry_run: bool = _DRY_RUN
     limit: Whole = Field(200, ge=1, le=MOST_EXAMINED, description="Messages to read again in this call")
     newer_than: UUID | None = Field(None, description="`next` of the call before, with the same filters")
+    all: bool = Field(False, description="true: every message that there is; else some filter has to be given")
 
 
 @routes.post("/messages/<uuid:id>/redecode", scope=Scope.ADMIN, answers={200: RedecodedMessage}, problems=(404,))
@@ -112,8 +113,10 @@ def redecode_messages(body: WantedOfMany) -> Response:
     """Read many messages again
 
     The oldest ones that match first, some at a time: call it again with `newer_than` until `next` is null. Each message
-    is changed as by the call for one, and what was changed stays so where a later call fails.
+    is changed as by the call for one, and what was changed stays so where a later call fails. Say which: by filters, or
+    with `all` every one.
     """
+    _refuse_unsaid(body)
     from_the_beginning = UUID(int=0)
     done = _redecoding().some(
         body.chosen(),
@@ -143,6 +146,17 @@ def list_readings(path: MessagePath, query: PageQuery) -> Response:
             transaction, path.id, older_than=at.older_than, newer_than=at.newer_than, limit=query.limit + 1
         )
     return jsonify(paged(found, at, query.limit, key=lambda row: row["id"], shown=_earlier))
+
+
+def _refuse_unsaid(wanted: WantedOfMany) -> None:
+    """A filter that was forgotten must not have every message read again."""
+    is_filtered = wanted.chosen() != messages.Filter()
+    if wanted.all and is_filtered:
+        raise Rejected(REFUSED, "there are filters beside `all`: leave the one or the other out")
+    if not wanted.all and not is_filtered:
+        raise Rejected(
+            REFUSED, "no filter says which messages: give one, or `all`: true for every message that there is"
+        )
 
 
 def _redecoding() -> Redecoding:

@@ -153,9 +153,14 @@ def test_what_is_not_there_or_can_not_be_read_so_is_refused(admin: Admin) -> Non
             problem = api.post(path, body).problem(422)
             assert [error["field"] for error in problem["errors"]] == [field]
     for more in ({"limit": 0}, {"limit": 501}, {"since": "2026-01-01T00:00:00"}, {"newer_than": "x"}, {"until": 1}):
-        problem = api.post("/messages/redecode", {"charset": "auto", **more}).problem(422)
+        problem = api.post("/messages/redecode", {"charset": "auto", "all": True, **more}).problem(422)
         assert [error["field"] for error in problem["errors"]] == [next(iter(more))]
+    for unsaid in ({}, {"all": False}, {"all": True, "dst": "1069"}):
+        problem = api.post("/messages/redecode", {"charset": "gb18030", **unsaid}).problem(422)
+        assert "`all`" in problem["detail"], "a filter that was forgotten has every message read again"
     assert api.get(f"/messages/{message}/readings").ok()["items"] == []
+    every = api.post("/messages/redecode", {"charset": "gb18030", "all": True, "dry_run": True, "limit": 500}).ok()
+    assert str(message) in [each["id"] for each in every["items"]]
 
 
 @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.ADMIN])
