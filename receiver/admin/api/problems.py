@@ -142,5 +142,12 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location))[:_LONGEST_FIELD] or "body"
 
 
+# What pydantic says of these helps nobody who doesn't know it.
+_IN_OUR_WORDS = {
+    "extra_forbidden": "there is no such field here: leave it out, or check how it is written",
+    "missing": "this is needed: send it too",
+}
+
+
 def _message(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    return _IN_OUR_WORDS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")

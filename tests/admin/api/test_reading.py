@@ -34,6 +34,7 @@ KEY = {"name": "read", "scopes": ["sms:send"]}
         ("since=2026-06-03T09:00:00", "since"),
         ("since=2026-06-03T09:00:00+08:00", "since"),  # the + is a space
         ("since=2026-02-30T09:00:00Z", "since"),
+        ("since=2026-06-03T09:00:00%2B08:60", "since"),
         ("since=1780477200", "since"),
         ("cursor=x", "cursor"),
         ("cursor=" + "x" * 501, "cursor"),
@@ -52,6 +53,14 @@ def test_a_view_without_parameters_takes_none(admin: Admin) -> None:
     key = admin.key(Scope.SMS_SEND).key
     problem = admin.all_powerful.get(f"/keys/{key.id}", reveal=True).problem(422)
     assert [error["field"] for error in problem["errors"]] == ["reveal"]
+
+
+def test_what_is_unknown_or_lacking_is_told_with_what_to_do(admin: Admin) -> None:
+    problem = admin.all_powerful.post("/sms", {"text": "hello", "phone": "13900000001"}).problem(422)
+    said = {error["field"]: error["message"] for error in problem["errors"]}
+    assert said.keys() == {"phone", "phones"}
+    assert "leave it out" in said["phone"]
+    assert "send it" in said["phones"]
 
 
 @pytest.mark.parametrize(
