@@ -143,16 +143,15 @@ class People:
 
         Raises AccessError, WeakPassword, StoreError.
         """
+        passwords.check(password, self.invited(token).name)
+        hashed = passwords.hashed(password)
         with self._store.writing() as transaction:
             person = self._invited(transaction, token)
-            passwords.check(password, person.name)
             # Of two with the same link the second waits here, and finds it gone.
             if not rows.end_invitations(transaction, person.id):
                 raise _no_invitation()
             rows.end_sessions(transaction, person.id)
-            rows.change(
-                transaction, person.id, password_hash=passwords.hashed(password), totp_secret=None, totp_step=None
-            )
+            rows.change(transaction, person.id, password_hash=hashed, totp_secret=None, totp_step=None)
             return person
 
     def log_in(self, name: str, password: str, code: str | None, peer: str) -> Person:
@@ -188,12 +187,12 @@ class People:
         self, person: Person, old: str, new: str, *, keep_session: UUID, act: Act | None = None
     ) -> None:
         """Another password; every other session of the account ends. Raises AccessError, WeakPassword, StoreError."""
+        present = self._present(person, old)
+        passwords.check(new, person.name)
+        hashed = passwords.hashed(new)
         with self._store.writing() as transaction:
-            row = rows.get(transaction, person.id)
-            if row is None or not passwords.matches(row["password_hash"], old):
-                raise AccessError("wrong-old", "the present password is wrong")
-            passwords.check(new, person.name)
-            rows.change(transaction, person.id, password_hash=passwords.hashed(new))
+            self._still(transaction, person, present)
+            rows.change(transaction, person.id, password_hash=hashed)
             rows.end_sessions(transaction, person.id, but=keep_session)
             if act is not None:
                 act.note(transaction)
@@ -205,7 +204,8 @@ class People:
         """
         with self._store.writing() as transaction:
             rows.change(transaction, person.id, **values)
-            if not rows.any_active(transaction, Role.ADMIN):
+            takes_away = values.get("role", Role.ADMIN) != Role.ADMIN or values.get("disabled_at") is not None
+            if takes_away and not rows.any_active(transaction, Role.ADMIN):
                 raise AccessError("last-admin", "somebody must stay an admin: make another one first")
             if values.get("disabled_at") is not None:
                 rows.end_sessions(transaction, person.id)
@@ -214,24 +214,46 @@ class People:
                 act.note(transaction)
 
     def enable_totp(self, person: Person, secret: str, code: str, *, act: Act | None = None) -> None:
-        """Ask for a code at each login from now on; ``code`` shows that the secret has arrived. Raises AccessError."""
+        """Ask for a code at each login from now on; ``code`` shows that the secret has arrived.
+
+        Raises AccessError, also where there is one already: that is turned off with the password before.
+        """
         step = _step_of(secret, code, self._clock())
         if step is None:
             raise AccessError("wrong-code", "the code is wrong: check the clock of the device")
         with self._store.writing() as transaction:
+            row = rows.get(transaction, person.id)
+            if row is None or row["totp_secret"]:
+                raise AccessError("has-second-factor", "there is a second factor already: turn it off before")
             rows.change(transaction, person.id, totp_secret=secret, totp_step=step)
             if act is not None:
                 act.note(transaction)
 
     def disable_totp(self, person: Person, password: str, *, act: Act | None = None) -> None:
         """Ask for no code any more. Raises AccessError where the password is wrong."""
+        present = self._present(person, password)
         with self._store.writing() as transaction:
-            row = rows.get(transaction, person.id)
-            if row is None or not passwords.matches(row["password_hash"], password):
-                raise AccessError("wrong-old", "the present password is wrong")
+            self._still(transaction, person, present)
             rows.change(transaction, person.id, totp_secret=None, totp_step=None)
             if act is not None:
                 act.note(transaction)
+
+    def _present(self, person: Person, password: str) -> str:
+        """The hash of somebody's present password. Raises AccessError where it is another.
+
+        Never within a transaction that writes: replies would wait for as long as a hash takes to work out.
+        """
+        with self._store.reading() as transaction:
+            row = rows.get(transaction, person.id)
+        if row is None or not passwords.matches(row["password_hash"], password):
+            raise _wrong_old()
+        present: str = row["password_hash"]
+        return present
+
+    def _still(self, transaction: rows.Transaction, person: Person, present: str) -> None:
+        row = rows.get(transaction, person.id)
+        if row is None or row["password_hash"] != present:
+            raise _wrong_old()
 
     def _found(self, transaction: rows.Transaction, wanted: UUID | str) -> Person:
         row = rows.get(transaction, wanted) if isinstance(wanted, UUID) else rows.by_name(transaction, _folded(wanted))
@@ -279,6 +301,10 @@ def _step_of(secret: str, code: str, now: datetime) -> int | None:
         if secrets.compare_digest(totp.generate_otp(step).encode(), digits.encode()):
             return step
     return None
+
+
+def _wrong_old() -> AccessError:
+    return AccessError("wrong-old", "the present password is wrong")
 
 
 def _no_invitation() -> AccessError:

@@ -5,7 +5,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 import segno
-from flask import Response, abort, make_response, render_template, request
+from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Redirection
 
 from receiver.access import Action
@@ -25,6 +25,8 @@ pages = Pages("account")
 _HERE = "console.account.show"
 _SECRET = re.compile(r"[A-Z2-7]{32}")
 _LONGEST_CODE, _LONGEST_ZONE = 20, 64
+# In the database beside the zones, and none that a page could be told in.
+_NO_PLACES = frozenset(["Factory", "localtime"])
 # Offered first; every other name of the time zone database is taken too.
 ZONES = ("Asia/Shanghai", "Asia/Hong_Kong", "Asia/Taipei", "Asia/Singapore", "Asia/Tokyo", "Europe/Berlin", "UTC")
 
@@ -57,7 +59,7 @@ def change_password() -> Response | Redirection:
 def change_zone() -> Response | Redirection:
     form = Form(request.form)
     zone = form.line("zone", longest=_LONGEST_ZONE)
-    if zone and zone not in available_timezones():
+    if zone and (zone in _NO_PLACES or zone not in available_timezones()):
         form.errors["zone"] = gettext("Write a zone of the time zone database, like Asia/Shanghai.")
     if form.errors:
         return make_response(_page(form), 422)
@@ -66,7 +68,9 @@ def change_zone() -> Response | Redirection:
 
 
 @pages.get("/account/second-factor", needs=Who.MEMBER)
-def second_factor() -> str:
+def second_factor() -> str | Redirection:
+    if person().has_totp:
+        return redirect(url_for(_HERE), 303)
     return _second_factor(Form({}), new_totp_secret())
 
 

@@ -15,6 +15,7 @@ from receiver.access.roles import Permission
 from receiver.vocabulary.identity import mask, mask_phones, phone_identity
 
 from . import cookies, csrf, words
+from .addresses import with_query
 from .languages import LOCALES, TAGS, locale
 from .navigation import entries
 from .visitor import session
@@ -38,7 +39,7 @@ def add_appearance(app: Flask) -> None:
         chosen_theme=theme,
         themes=THEMES,
         visitor=session,
-        with_query=_with_query,
+        with_query=with_query,
         words=words,
     )
     app.jinja_env.filters.update(
@@ -72,12 +73,6 @@ def _navigation() -> list[Any]:
 def _here() -> str:
     """The address of this page, to come back to; of a form that was sent, of none."""
     return request.full_path.rstrip("?") if request.method == "GET" else "/"
-
-
-def _with_query(**changed: object) -> str:
-    """The address of this page with some of its parameters changed; None takes one away."""
-    kept = {**request.args, **(request.view_args or {}), "done": None, **changed}
-    return url_for(request.endpoint or "", **kept) if request.method == "GET" else request.path
 
 
 def _moment(value: datetime, seconds: bool = True) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from flask import request, url_for
+from .addresses import with_query
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")
@@ -46,11 +46,6 @@ class Page(Generic[Row]):
         has_newer = has_more if newer is not None else older is not None
         return cls(
             rows,
-            _address(_OLDER, key(rows[-1])) if has_older else None,
-            _address(_NEWER, key(rows[0])) if has_newer else None,
+            with_query(newer=None, older=key(rows[-1])) if has_older else None,
+            with_query(older=None, newer=key(rows[0])) if has_newer else None,
         )
-
-
-def _address(direction: str, key: Any) -> str:
-    kept = {name: value for name, value in request.args.items() if value and name not in (_OLDER, _NEWER, "done")}
-    return url_for(request.endpoint or "", **{**(request.view_args or {}), **kept, direction: key})

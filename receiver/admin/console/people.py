@@ -11,7 +11,7 @@ from receiver.access.people import LONGEST_NAME, AccessError, Invitation, Person
 from receiver.access.roles import Permission, Role
 
 from ..parts import parts
-from . import words
+from . import cookies, words
 from .forms import Form
 from .notices import done
 from .routes import Pages
@@ -106,5 +106,7 @@ def _one(somebody: Person, form: Form) -> str:
 
 
 def _link(invitation: Invitation) -> str:
-    address = url_for("console.login.welcome", token=invitation.token, _external=True)
+    # As the browser came, also through a proxy: a link without TLS would send its secret in the open.
+    scheme = "https" if cookies.is_https() else "http"
+    address = url_for("console.login.welcome", token=invitation.token, _external=True, _scheme=scheme)
     return render_template("console/people/link.html", invitation=invitation, address=address)

@@ -93,6 +93,7 @@ _REFUSALS: dict[str, Words] = {
     "code-needed": lazy_gettext("This account has a second factor: write its present code too."),
     "wrong-code": lazy_gettext("The code is wrong or was used: wait for the next one, and check the device's clock."),
     "wrong-old": lazy_gettext("The present password is wrong."),
+    "has-second-factor": lazy_gettext("There is a second factor already: turn it off before."),
     "no-invitation": lazy_gettext("This link was used, has expired, or never was one. Ask an admin for another."),
     "last-admin": lazy_gettext("Somebody must stay an admin: make another one first."),
     "nobody": lazy_gettext("There is nobody of this name."),

@@ -106,6 +106,11 @@ def test_a_second_factor_is_turned_on_asked_for_and_turned_off(admin: Admin) -> 
     assert visitor.post("/account/second-factor", secret="x", code="000").status == 400
     code = pyotp.TOTP(secret).now()
     assert "From now on a code" in visitor.follow("/account/second-factor", secret=secret, code=code).words
+    assert visitor.get("/account/second-factor").headers["Location"] == "/account"
+    visitor.get("/account")
+    theirs = pyotp.random_base32()
+    replaced = visitor.post("/account/second-factor", secret=theirs, code=pyotp.TOTP(theirs).now())
+    assert "turn it off before" in replaced.words, "who finds a screen unlocked can't make the second factor theirs"
     other = Visitor(admin.port)
     assert "second factor: write" in other.log_in("zheng").words
     assert "The code is wrong or was used" in other.log_in("zheng", code=code).words

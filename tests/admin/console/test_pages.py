@@ -126,6 +126,43 @@ def test_the_last_admin_can_not_be_shut_out(fresh_admin: Admin) -> None:
         assert (answer.status, "Somebody must stay an admin" in answer.words) == (422, True)
 
 
+def test_likings_are_kept_where_there_is_no_admin_yet(fresh_admin: Admin) -> None:
+    visitor = visiting(fresh_admin.port, fresh_admin.store, somebody(fresh_admin.store, Role.VIEWER))
+    visitor.get("/account")
+    assert visitor.post("/preferences", theme="dark").status == 303
+    assert "Saved." in visitor.follow("/account/zone", zone="Asia/Tokyo").words
+
+
+def test_a_zone_that_no_page_could_be_told_in_is_not_taken(log_in: LogIn) -> None:
+    visitor = log_in(Role.VIEWER)
+    for zone in ("Factory", "localtime", "posixrules", "../../etc/passwd"):
+        visitor.get("/account")
+        assert visitor.post("/account/zone", zone=zone).status == 422
+        assert visitor.get("/").status == 200
+
+
+@pytest.mark.parametrize("name", ["_method", "_scheme", "_external", "_anchor", "endpoint", "values", "self"])
+def test_an_address_is_of_parameters_alone(name: str, admin: Admin, log_in: LogIn) -> None:
+    for _ in range(51 - len(admin.rows("quarantine"))):
+        admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    page = log_in(Role.ADMIN).get(f"/quarantine?{name}=javascript&_external=1&peer=")
+    assert page.status == 200
+    links = re.findall(r'href="([^"]*(?:reveal|older)=[^"]*)"', page.text)
+    assert len(links) == 2
+    assert all(link.startswith("/quarantine?") for link in links)
+
+
+def test_a_form_s_answer_leads_on_as_its_page_does(admin: Admin, log_in: LogIn) -> None:
+    kept = admin.filled.kept(b"src=x", reason=Reason.UNUSABLE_SRC)
+    visitor = log_in(Role.ADMIN)
+    visitor.get("/quarantine")
+    for path, fields in (("/replies/find", {"phone": ""}), (f"/quarantine/{kept}/replay", {})):
+        answer = visitor.post(path, **fields)
+        assert answer.status == 422
+        (link,) = re.findall(r'href="([^"]+reveal=1)"', answer.text)
+        assert visitor.get(link).status == 200
+
+
 def test_the_audit_is_walked_by_pages_and_filtered(admin: Admin, log_in: LogIn) -> None:
     visitor = log_in(Role.COMPLIANCE)
     for number in range(60):
