@@ -59,7 +59,7 @@ class Action(StrEnum):
 
 
 # What this process has noted of this hour.
-_revealed: set[tuple[str, str, "Action", datetime]] = set()
+_revealed: set[tuple[str, str, "Action", str | None, datetime]] = set()
 
 
 class Via(StrEnum):
@@ -102,20 +102,20 @@ class Act:
         )
 
     def reveal(self, store: Store) -> None:
-        """Note that phones were shown: once for who does it, what, and the hour. Raises StoreError.
+        """Note that phones were shown: once for who does it, what, to what, and the hour. Raises StoreError.
 
         A program that reads a page a second shall not fill the audit, nor write each time.
         """
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        once = (store.description, self.actor, self.action, hour)
+        once = (store.description, self.actor, self.action, self.target, hour)
         if once in _revealed:
             return
         begun = earliest_id(hour)
         with store.writing() as transaction:
-            if not audit_log.was_noted(transaction, self.action, self.actor, since=begun):
+            if not audit_log.was_noted(transaction, self.action, self.actor, self.target, since=begun):
                 self.note(transaction)
         _revealed.add(once)
-        for each in [each for each in _revealed if each[3] < hour]:
+        for each in [each for each in _revealed if each[-1] < hour]:
             _revealed.discard(each)
 
     def record(self, store: Store) -> None:

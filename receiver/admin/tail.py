@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from receiver.store import feed, messages
 from receiver.store.errors import StoreError
@@ -39,13 +39,6 @@ class TooMany(Exception):
     """As many streams are open as may be, of one holder or in all."""
 
 
-def answer(events: Iterator[str]) -> Response:
-    """The response that goes on for as long as there are ``events``."""
-    response = Response(events, content_type="text/event-stream")
-    response.headers["X-Accel-Buffering"] = "no"  # a proxy would wait for more
-    return response
-
-
 def follow(
     store: Store,
     holder: UUID,
@@ -54,14 +47,21 @@ def follow(
     *,
     written: Callable[[Any], str],
     may_go_on: Callable[[], bool],
-) -> Iterator[str]:
-    """Events with the messages that are chosen behind ``place``; ``written`` has a message's lines, but for its id.
+) -> Response:
+    """The answer that goes on with the messages that are chosen behind ``place``.
+
+    ``written`` has a message's lines, but for its id.
 
     It ends with its holder: as soon as ``may_go_on`` says no. A message that was read anew comes again.
     Raises TooMany before there is any event.
     """
     _enter(holder)
-    return _events(store, holder, place, chosen, written, may_go_on)
+    events = _events(store, place, chosen, written, may_go_on)
+    response = Response(stream_with_context(events), content_type="text/event-stream")
+    # With the answer, and not with its events: where the head alone was asked for they never begin, nor end.
+    response.call_on_close(lambda: _leave(holder))
+    response.headers["X-Accel-Buffering"] = "no"  # a proxy would wait for more
+    return response
 
 
 def end_streams() -> None:
@@ -72,7 +72,6 @@ def end_streams() -> None:
 
 def _events(
     store: Store,
-    holder: UUID,
     place: Place,
     chosen: messages.Filter,
     written: Callable[[Any], str],
@@ -80,35 +79,32 @@ def _events(
 ) -> Iterator[str]:
     fits = messages.matching(chosen)
     began = alive = looked = time.monotonic()
-    try:
-        yield f"retry: {_RETRY_MS}\n\n"
-        while not _is_ending and time.monotonic() - began < _LONGEST:
-            try:
-                with store.reading() as transaction:
-                    rows = feed.after(transaction, place, messages.COLUMNS, limit=_AT_ONCE)
-            except StoreError as failure:
-                _log.warning("a stream ends, the database can't be used: %s", failure)
+    yield f"retry: {_RETRY_MS}\n\n"
+    while not _is_ending and time.monotonic() - began < _LONGEST:
+        try:
+            with store.reading() as transaction:
+                rows = feed.after(transaction, place, messages.COLUMNS, limit=_AT_ONCE)
+        except StoreError as failure:
+            _log.warning("a stream ends, the database can't be used: %s", failure)
+            return
+        told = [row for row in rows if fits(row)]
+        if rows:
+            place = feed.place_of(rows[-1])
+        if told:
+            alive = time.monotonic()
+            yield "".join(f"id: {feed.place_of(row)}\n{written(row)}\n" for row in told)
+        elif time.monotonic() - alive > _ALIVE_EVERY:
+            alive = time.monotonic()
+            # With the place, so that who filters much need not begin far back.
+            yield f": alive\nid: {place}\n\n"
+        if time.monotonic() - looked > _HOLDER_EVERY:
+            looked = time.monotonic()
+            if not may_go_on():
                 return
-            told = [row for row in rows if fits(row)]
-            if rows:
-                place = feed.place_of(rows[-1])
-            if told:
-                alive = time.monotonic()
-                yield "".join(f"id: {feed.place_of(row)}\n{written(row)}\n" for row in told)
-            elif time.monotonic() - alive > _ALIVE_EVERY:
-                alive = time.monotonic()
-                # With the place, so that who filters much need not begin far back.
-                yield f": alive\nid: {place}\n\n"
-            if time.monotonic() - looked > _HOLDER_EVERY:
-                looked = time.monotonic()
-                if not may_go_on():
-                    return
-            if len(rows) < _AT_ONCE:
-                if chosen.until is not None and datetime.now(UTC) >= chosen.until + _LATE:
-                    return
-                time.sleep(_EVERY)
-    finally:
-        _leave(holder)
+        if len(rows) < _AT_ONCE:
+            if chosen.until is not None and datetime.now(UTC) >= chosen.until + _LATE:
+                return
+            time.sleep(_EVERY)
 
 
 def _enter(holder: UUID) -> None:

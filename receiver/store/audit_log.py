@@ -36,9 +36,10 @@ def add(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(audit), {"at": datetime.now(UTC), **row})
 
 
-def was_noted(connection: Connection, action: str, actor: str, *, since: UUID) -> bool:
-    """Whether somebody's act of this kind was noted under an id from ``since`` on."""
-    found = select(audit.c.id).where(audit.c.actor == actor, audit.c.id >= since, audit.c.action == action).limit(1)
+def was_noted(connection: Connection, action: str, actor: str, target: str | None, *, since: UUID) -> bool:
+    """Whether somebody's act of this kind, to this and nothing else, was noted under an id from ``since`` on."""
+    kind = audit.c.action == action, audit.c.target.is_not_distinct_from(target)
+    found = select(audit.c.id).where(audit.c.actor == actor, audit.c.id >= since, *kind).limit(1)
     return connection.execute(found).first() is not None
 
 

@@ -65,7 +65,7 @@ def stream_messages(query: StreamQuery, header: StreamHeaders) -> Response:
     place = _begin(held.store, header.last_event_id, query)
     act(Action.MESSAGES_STREAMED).record(held.store)
     try:
-        events = tail.follow(
+        return tail.follow(
             held.store,
             key().id,
             place,
@@ -79,7 +79,6 @@ def stream_messages(query: StreamQuery, header: StreamHeaders) -> Response:
             f"there are {tail.MOST_OF_ONE} streams of this key or {tail.MOST} in all already: end one",
             headers={"Retry-After": "60"},
         ) from None
-    return tail.answer(events)
 
 
 def _begin(store: Store, header: str | None, query: StreamQuery) -> Place:

@@ -22,7 +22,7 @@ from .languages import Words, gettext, lazy_gettext
 from .notices import done
 from .paging import Page, place
 from .problems import told
-from .revealing import reveals
+from .revealing import is_revealed, reveals
 from .routes import Pages
 from .visitor import act
 
@@ -142,7 +142,7 @@ def _page(delivery: UUID, left: str | None) -> str:
         kept = quarantine.get(transaction, delivery)
     if kept is None:
         abort(404)
-    is_whole = reveals(Action.QUARANTINE_READ)
+    is_whole = is_revealed(Action.QUARANTINE_READ, str(delivery))
     raw: bytes = kept["raw"]
     read = reader(parts().settings)(dict(kept)) if is_whole and kept["replayed_at"] is None else None
     return render_template(

@@ -56,8 +56,11 @@ def test_phones_are_shown_whole_to_who_may_and_asks_and_that_is_noted(admin: Adm
         assert "13911110002" not in log_in(Role.VIEWER).get(f"{path}?reveal=1").text
         assert "13911110002" not in log_in(Role.OPERATOR).get(path).text
         assert "+8613911110002" in log_in(Role.OPERATOR).get(f"{path}?reveal=1").words
-    noted = [(row["actor"], row["via"]) for row in admin.rows("audit", action="optouts.read")]
-    assert noted == [("operator", "console")]
+    noted = [(row["actor"], row["via"], row["target"]) for row in admin.rows("audit", action="optouts.read")]
+    assert noted == [("operator", "console", None), ("operator", "console", "+8613911110002")]
+    title = re.search("<title>(.*?)</title>", log_in(Role.OPERATOR).get(f"{address}?reveal=1").text)
+    assert title is not None
+    assert title[1].startswith("+86139****0002")
 
 
 def test_somebody_is_opted_out_lifted_after_confirmation_and_opted_out_again(admin: Admin, log_in: LogIn) -> None:

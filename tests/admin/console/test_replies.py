@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 
 from receiver.access import Scope
+from receiver.access.people import People
 from receiver.access.roles import Role
+from receiver.admin.tail import MOST_OF_ONE
 from receiver.gateway.sending import Sending, SendRequest
 from receiver.vocabulary import Charset, Origin, Reading, Reply, new_id
 from tests.admin.conftest import Admin
 from tests.admin.console.conftest import LogIn
-from tests.admin.console.visitor import Visitor
+from tests.admin.console.visitor import Visitor, somebody, visiting
 from tests.filled import WINDOW
 
 PHONE, WHOLE, MASKED = "13900000001", "+8613900000001", "+86139****0001"
@@ -101,10 +103,19 @@ def test_phones_are_masked_until_somebody_who_may_asks_and_is_noted(admin: Admin
                 is_whole = role is Role.OPERATOR and asked != ""
                 assert (WHOLE in shown.text, "139-0000-0001" in shown.text) == (is_whole, is_whole), (page, role)
                 assert PHONE not in re.sub(r"\+86" + PHONE, "", shown.text) or is_whole
+                assert PHONE not in shown.text.partition("</title>")[0], "a browser keeps titles in its history"
                 assert ("Show phones whole" in shown.words) == (role is Role.OPERATOR and not is_whole)
     assert "role doesn't see whole" in log_in(Role.VIEWER).get(f"/replies/{sent}?reveal=1").words
     noted = [(row["actor"], row["target"]) for row in admin.rows("audit", action="messages.read")[len(before) :]]
     assert noted == [("operator", None), ("operator", str(sent)), ("operator", str(sent))]
+
+
+def test_one_reply_that_was_revealed_is_no_leave_to_see_them_all_unnoted(fresh_admin: Admin) -> None:
+    sent = fresh_admin.filled.reply(b"src=13900000001&dst=10690000&msg=hello")
+    visitor = visiting(fresh_admin.port, fresh_admin.store, somebody(fresh_admin.store, Role.OPERATOR))
+    for page in (f"/replies/{sent}", "/replies", "/replies"):
+        assert WHOLE in visitor.get(f"{page}?reveal=1").text
+    assert [row["target"] for row in fresh_admin.rows("audit", action="messages.read")] == [str(sent), None]
 
 
 def test_a_phone_is_found_by_a_form_and_never_in_an_address(admin: Admin, log_in: LogIn) -> None:
@@ -115,7 +126,8 @@ def test_a_phone_is_found_by_a_form_and_never_in_an_address(admin: Admin, log_in
     assert re.fullmatch(r"/replies/[0-9a-f-]{36}/conversation", led.headers["Location"])
     assert "sought" in visitor.get(led.headers["Location"]).words
     assert "No reply came" in visitor.post("/replies/find", phone="13900000078").words
-    assert "Write something" in visitor.post("/replies/find", phone=" ").words
+    told = visitor.post("/replies/find", phone=" ")
+    assert "Write something" in told.words
     page = visitor.get("/replies")
     assert not re.search(r'(?:href|action|src|connect)="[^"]*139\d{8}', page.text)
 
@@ -178,14 +190,14 @@ def test_a_reading_that_says_stop_is_told_before_and_honoured_after(admin: Admin
 
 
 def test_a_conversation_has_what_came_in_and_went_out_in_its_order(admin: Admin, log_in: LogIn) -> None:
-    admin.filled.reply(b"src=13900000005&dst=10690000&msg=first%20word")
-    Sending(admin.store).enqueue(SendRequest(["+8613900000005"], "an answer to it"), "li")
-    last = admin.filled.reply(b"src=13900000005&dst=10690000&msg=0000")
+    admin.filled.reply(b"src=13911110005&dst=10690000&msg=first%20word")
+    Sending(admin.store).enqueue(SendRequest(["+8613911110005"], "an answer to it"), "li")
+    last = admin.filled.reply(b"src=13911110005&dst=10690000&msg=0000")
     page = log_in(Role.VIEWER).get(f"/replies/{last}/conversation")
     assert re.findall(r'class="sms">(.*?)</p>', page.text) == ["first word", "an answer to it", "0000"]
     assert "by li queued" in page.words
     assert "Nothing is sent to this phone" in page.words
-    assert "13900000005" not in page.text
+    assert "13911110005" not in page.text
 
 
 def test_a_reply_that_comes_in_is_told_as_a_row_and_ends_with_the_session(admin: Admin, log_in: LogIn) -> None:
@@ -209,6 +221,24 @@ def test_a_reply_that_comes_in_is_told_as_a_row_and_ends_with_the_session(admin:
     visitor.get("/account")
     visitor.post("/logout")
     assert b"dull" not in response.read(), "it ends by itself"
+    connection.close()
+
+
+def test_a_stream_that_is_only_asked_for_its_head_is_over(admin: Admin, log_in: LogIn) -> None:
+    visitor = log_in(Role.VIEWER)
+    for _ in range(MOST_OF_ONE + 1):
+        assert visitor.head("/replies/live").status == 200
+
+
+def test_phones_are_streamed_whole_no_longer_than_somebody_may_see_them(admin: Admin) -> None:
+    person = somebody(admin.store, Role.OPERATOR, "demoted")
+    visitor = visiting(admin.port, admin.store, person)
+    connection = HTTPConnection("127.0.0.1", admin.port, timeout=30)
+    connection.request("GET", "/replies/live?reveal=1", headers={"Cookie": visitor.cookie})
+    response = connection.getresponse()
+    assert response.readline().startswith(b"retry")
+    People(admin.store).change(person, role=Role.VIEWER)
+    assert response.read().strip() == b"", "it ends by itself"
     connection.close()
 
 

@@ -44,6 +44,15 @@ class Visitor:
         """Look at a page; the word of its forms is kept."""
         return self._ask("GET", path, None, headers)
 
+    def head(self, path: str) -> Shown:
+        """Ask for a page's head alone."""
+        return self._ask("HEAD", path, None, {})
+
+    @property
+    def cookie(self) -> str:
+        """The header that a browser sends."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
     def post(self, path: str, *, csrf: str | None = None, **fields: str) -> Shown:
         """Send a form of the page that was looked at last."""
         return self._ask("POST", path, urlencode({"csrf": self._csrf if csrf is None else csrf, **fields}), {})
@@ -72,7 +81,7 @@ class Visitor:
 
     def download(self, path: str) -> bytes:
         """Look at what is no page, and must be there."""
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        sent = {"Cookie": self.cookie}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path, headers=sent)
@@ -91,7 +100,7 @@ class Visitor:
         headers: dict[str, str],
         media_type: str = "application/x-www-form-urlencoded",
     ) -> Shown:
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
+        sent = {"Cookie": self.cookie, **headers}
         if body is not None:
             sent["Content-Type"] = media_type
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

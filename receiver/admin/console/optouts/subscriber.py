@@ -11,7 +11,7 @@ from ...parts import parts
 from ..forms import Form
 from ..languages import gettext
 from ..notices import done
-from ..revealing import reveals
+from ..revealing import is_revealed
 from ..visitor import act, person
 from . import words
 from .pages import pages, subscriber
@@ -44,7 +44,7 @@ def _page(event: int, phone: str, form: Form) -> str:
         event=event,
         known=parts().register.history(phone),
         form=form,
-        is_whole=reveals(Action.OPTOUTS_READ),
+        is_whole=is_revealed(Action.OPTOUTS_READ, phone),
         longest=LONGEST_REASON,
         says=words,
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, render_template, request
 
 from receiver.access import Action
 from receiver.access.roles import Permission
@@ -34,17 +34,16 @@ def live() -> Response:
         return "".join(f"data: {line}\n" for line in shown.splitlines() if line.strip())
 
     try:
-        events = tail.follow(
+        return tail.follow(
             held.store,
             person().id,
             place,
             chosen.filter,
             written=written,
-            may_go_on=lambda: _may_go_on(held, cookie),
+            may_go_on=lambda: _may_go_on(held, cookie, Permission.REVEAL if is_whole else Permission.SEE),
         )
     except tail.TooMany:
         return Response(status=204)
-    return tail.answer(stream_with_context(events))
 
 
 def _place(written: str) -> Place:
@@ -57,9 +56,9 @@ def _place(written: str) -> Place:
         return feed.end(transaction) if feed.lies_ahead(transaction, place) else place
 
 
-def _may_go_on(held: Parts, cookie: str) -> bool:
+def _may_go_on(held: Parts, cookie: str, needs: Permission) -> bool:
     try:
         session = held.sessions.of(cookie)
     except StoreError:
         return True  # the next look at the feed tells
-    return session is not None and session.person.may(Permission.SEE)
+    return session is not None and session.person.may(needs)
