@@ -143,8 +143,8 @@ def import_(file: Path, skip_bad: bool, chosen_format: Format) -> None:
     imported.
 
     Then all of it counts at once, or nothing. Only on SQLite, past 50,000 lines, it counts part by part within seconds,
-    so that no reply waits; what a kill leaves of that, the next import completes first. What is there already is passed
-    over, so that the same import may be run again.
+    so that no reply waits; what a kill leaves of that, the next import or a worker completes. What is there already is
+    passed over, so that the same import may be run again.
 
     \b
     Examples:

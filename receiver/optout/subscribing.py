@@ -3,7 +3,7 @@
 Its rows are checked, then prepared in small steps where nobody sees them, then taken. PostgreSQL takes them in one
 transaction, at whose end it looks who said stop meanwhile. SQLite does up to 50,000 lines so; longer lists it takes in
 slices of that, since its one writer may not keep replies waiting. A kill amid those leaves a part, which the next
-import completes before anything else.
+import completes before anything else, and a worker soon where there is none.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,8 @@ from .sheet import BadRow, Progress, Rejected, Row, phone_in, silent, since_in
 _AT_ONCE = 2_000
 # Rows that were prepared longer ago than any import takes are of one that was broken off.
 _BROKEN_OFF_AFTER = timedelta(days=1)
+# Longer than a million lines are taken for: what two take at once is taken once, but both miscount.
+_UNDER_WAY = timedelta(minutes=10)
 
 
 class SubscriptionImport:
@@ -89,15 +91,24 @@ class SubscriptionImport:
         return {"line": row.number, "phone": phone, "service": service, "since": since or datetime.now(UTC)}
 
 
-def resume(store: Store) -> int:
+def tidy(store: Store) -> None:
+    """``resume`` what can't be under way any more: phones must not wait here for an import that never comes.
+
+    Raises StoreError.
+    """
+    resume(store, begun_before=datetime.now(UTC) - _UNDER_WAY)
+
+
+def resume(store: Store, *, begun_before: datetime | None = None) -> int:
     """Complete imports that were killed while they were taken, and drop what others left behind.
 
     How many subscriptions are new by that. Raises StoreError.
     """
     with store.reading() as connection:
         begun = subscriptions.begun(connection)
+        over = begun if begun_before is None else subscriptions.begun(connection, before=begun_before)
         left = subscriptions.left_behind(connection, datetime.now(UTC) - _BROKEN_OFF_AFTER)
-    new = sum(_take(store, import_id, silent) for import_id in begun)
+    new = sum(_take(store, import_id, silent) for import_id in over)
     for import_id in set(left) - set(begun):
         _drop(store, import_id)
     return new

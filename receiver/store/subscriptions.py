@@ -144,9 +144,11 @@ def begin_taking(connection: Connection, import_id: UUID, at: datetime) -> None:
     connection.execute(insert_or(connection, staged_subscriptions).on_conflict_do_nothing(), row)
 
 
-def begun(connection: Connection) -> Sequence[UUID]:
-    """Imports that were begun to be taken, and not ended."""
+def begun(connection: Connection, *, before: datetime | None = None) -> Sequence[UUID]:
+    """Imports that were begun to be taken, before that moment where one is given, and not ended."""
     statement = select(staged_subscriptions.c.import_id).where(staged_subscriptions.c.line == _BEGUN)
+    if before is not None:
+        statement = statement.where(staged_subscriptions.c.since < before)
     return connection.scalars(statement.order_by(staged_subscriptions.c.import_id)).all()
 
 

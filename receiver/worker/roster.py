@@ -10,6 +10,7 @@ from receiver.gateway.polling import APART, Drain, Poller, Spool, lease_seconds,
 from receiver.gateway.sending import Dispatcher
 from receiver.gateway.settings import gateway_of
 from receiver.intake import Intake
+from receiver.optout.subscribing import tidy
 from receiver.store import send_batches
 from receiver.store.store import Store
 
@@ -20,6 +21,7 @@ from .task import Chore, Ran, Task, Wait
 SEND = "send"
 _DRAIN_EVERY = 10.0
 _EMPTY_LOG_EVERY = 60.0
+_TIDY_EVERY = 600.0
 # Seconds between looks for something to send. SQLite is one machine's: it need not be asked more often.
 _LOOK_EVERY, _LOOK_EVERY_SQLITE = 1.0, 2.0
 # Seconds after which a task runs though there is nothing to do, so that people see that it does.
@@ -81,10 +83,14 @@ def tasks(parts: Parts) -> list[Task]:
 def chores(parts: Parts) -> list[Chore]:
     """What each worker does for its own machine: a spool is emptied where it is, whoever filled it.
 
-    And so is SQLite's log, which would keep what was erased or purged for as long as it is not written over.
+    And so is SQLite's log, which would keep what was erased or purged for as long as it is not written over. What
+    killed imports left is the database's, and any worker's: it is there too rarely for turns to be taken.
     """
     drain = parts.drain()
-    found = [Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain))]
+    found = [
+        Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain)),
+        Chore("killed-imports", _TIDY_EVERY, lambda: tidy(parts.store)),
+    ]
     if parts.settings.url.startswith("sqlite"):
         found.append(Chore("sqlite-log", _EMPTY_LOG_EVERY, lambda: _emptied(parts.store)))
     return found

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.event import listen, remove
 
+from receiver.config import Settings
 from receiver.optout import imports, subscribing
 from receiver.optout.imports import OptoutImport, Taken
 from receiver.optout.sheet import Rejected, Row, Sheet, SheetError
@@ -24,6 +25,7 @@ from receiver.optout.subscribing import SubscriptionImport, resume
 from receiver.optout.verify import verify
 from receiver.store import ledger, optouts, services, subscriptions
 from receiver.store.store import Store
+from receiver.worker.roster import Parts, chores
 from tests.intake.replies import reply
 from tests.store.test_record import WINDOW
 
@@ -366,8 +368,9 @@ def test_a_list_of_subscriptions_says_since_when_they_are_and_not_will_be(news: 
     assert (bad.line, bad.problem) == (2, "since lies in the future")
 
 
-def test_an_import_that_was_killed_while_it_was_taken_is_completed_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by_a_worker", [False, True])
+def test_an_import_that_was_killed_while_it_was_taken_is_completed_by_the_next_or_a_worker(
+    by_a_worker: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "_SLICE", 10)
     store = Store(f"sqlite:///{tmp_path / 'receiver.db'}", pooled=False)
@@ -383,7 +386,16 @@ def test_an_import_that_was_killed_while_it_was_taken_is_completed_by_the_next(
         wanted.drop()
     assert _active(store) == 19  # lines 1 to 20, of which the first is the heading
     monkeypatch.setattr(subscriptions, "take_staged", taking)
-    assert resume(store) == 16
+    if by_a_worker:
+        parts = Parts.of(Settings(data_dir=tmp_path), store)
+        (chore,) = [chore for chore in chores(parts) if chore.name == "killed-imports"]
+        chore.run()
+        assert _active(store) == 19, "it may be one that runs now"
+        monkeypatch.setattr(subscribing, "_UNDER_WAY", timedelta(0))
+        chore.run()
+        parts.intake.close()
+    else:
+        assert resume(store) == 16
     assert _active(store) == 35
     assert resume(store) == 0
     store.close()
