@@ -47,16 +47,17 @@ def follow(
     *,
     written: Callable[[Any], str],
     may_go_on: Callable[[], bool],
+    shows: Callable[[Any], bool] = lambda _row: True,
 ) -> Response:
     """The answer that goes on with the messages that are chosen behind ``place``.
 
-    ``written`` has a message's lines, but for its id.
+    ``written`` has a message's lines, but for its id; ``shows`` may leave out some that were chosen.
 
     It ends with its holder: as soon as ``may_go_on`` says no. A message that was read anew comes again.
     Raises TooMany before there is any event.
     """
     _enter(holder)
-    events = _events(store, place, chosen, written, may_go_on)
+    events = _events(store, place, chosen, written, may_go_on, shows)
     response = Response(stream_with_context(events), content_type="text/event-stream")
     # With the answer, and not with its events: where the head alone was asked for they never begin, nor end.
     response.call_on_close(lambda: _leave(holder))
@@ -76,6 +77,7 @@ def _events(
     chosen: messages.Filter,
     written: Callable[[Any], str],
     may_go_on: Callable[[], bool],
+    shows: Callable[[Any], bool],
 ) -> Iterator[str]:
     fits = messages.matching(chosen)
     began = alive = looked = time.monotonic()
@@ -87,7 +89,7 @@ def _events(
         except StoreError as failure:
             _log.warning("a stream ends, the database can't be used: %s", failure)
             return
-        told = [row for row in rows if fits(row)]
+        told = [row for row in rows if fits(row) and shows(row)]
         if rows:
             place = feed.place_of(rows[-1])
         if told:

@@ -132,6 +132,24 @@ def test_a_phone_is_found_by_a_form_and_never_in_an_address(admin: Admin, log_in
     assert not re.search(r'(?:href|action|src|connect)="[^"]*139\d{8}', page.text)
 
 
+def test_a_phone_that_is_written_as_a_text_is_led_elsewhere_and_never_repeated_by_a_link(
+    admin: Admin, log_in: LogIn
+) -> None:
+    visitor = log_in(Role.OPERATOR)
+    for query in ("text=ask%20139-0000-0077", "dst=%2B8613900000077"):
+        page = visitor.get(f"/replies?{query}&kind=reply", **{"HX-Request": "true"})
+        assert (page.status, "No address may hold a phone" in page.words) == (422, True)
+        assert page.headers["HX-Replace-Url"] == "/replies?kind=reply"
+    assert visitor.get("/replies?text=order%2012345678").status == 200, "a number that is no phone"
+
+
+def test_masked_phones_are_not_found_digit_by_digit(admin: Admin, log_in: LogIn) -> None:
+    admin.filled.reply(b"src=13900000001&dst=10690000&msg=ring%2013812345678%20tonight")
+    for role, found in ((Role.VIEWER, 0), (Role.OPERATOR, 1)):
+        assert len(texts(log_in(role).get("/replies?text=ring").text)) == 1
+        assert len(texts(log_in(role).get("/replies?text=13812").text)) == found
+
+
 def test_the_present_view_is_exported_and_noted(admin: Admin, log_in: LogIn) -> None:
     sent = admin.filled.reply(b"src=13900000001&dst=10690000&msg=exported%20once")
     admin.filled.reply(b"src=13900000002&dst=10690000&msg=exported%20twice")

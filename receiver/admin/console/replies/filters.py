@@ -10,14 +10,20 @@ from uuid import UUID
 from flask import abort
 from flask_babel import to_utc
 
+from receiver.access.roles import Permission
 from receiver.store import messages
 from receiver.vocabulary import Kind, Origin
+from receiver.vocabulary.identity import mask_phones, phones_in
 
+from ...parts import parts
 from ..forms import Form
 from ..languages import gettext
+from ..visitor import person
 from .pages import found
 
 NAMES = ("text", "kind", "service", "since", "until", "dst", "origin", "duplicates", "of")
+# What somebody may write a phone into. An address would hold it.
+_WRITTEN = ("text", "dst")
 _LONGEST_TEXT, _LONGEST_NUMBER, _LONGEST_SERVICE = 200, 100, 64
 # Days whose neighbours can be reckoned with in every zone.
 _FIRST_YEAR, _LAST_YEAR = 1970, 9997
@@ -44,6 +50,11 @@ class Chosen:
         """What an address asks for. It ends with 404 where ``of`` names no message."""
         form = Form(query)
         duplicates = form.choice("duplicates", Duplicates) if form["duplicates"] else None
+        given = {name: form[name] for name in NAMES if form[name]}
+        for name in _WRITTEN:
+            if phones_in(form[name], parts().settings.default_region):
+                form.errors[name] = _no_place_for_a_phone()
+                del given[name]
         until = _day(form, "until")
         chosen = messages.Filter(
             src=_sender(form["of"]),
@@ -56,7 +67,16 @@ class Chosen:
             duplicates=None if duplicates is None else duplicates is Duplicates.ONLY,
             service=form.line("service", longest=_LONGEST_SERVICE, needed=False) or None,
         )
-        return cls(chosen, form, {name: form[name] for name in NAMES if form[name]})
+        return cls(chosen, form, given)
+
+    def shows(self, row: Any) -> bool:
+        """Whether whoever looks may be told that a message was found.
+
+        Who sees phones masked is told of what is found in masked texts: else a search would unveil them digit by digit.
+        """
+        if self.filter.text is None or person().may(Permission.REVEAL):
+            return True
+        return messages.matching(messages.Filter(text=self.filter.text))({**row, "text": mask_phones(row["text"])})
 
     def told(self) -> dict[str, Any]:
         """The filters by the names and in the forms that the API has them, for the audit."""
@@ -64,6 +84,13 @@ class Chosen:
         given = {name: getattr(self.filter, name) for name in names}
         days = {name: self.given.get(name) for name in ("since", "until")}
         return {name: value for name, value in {**given, **days}.items() if value is not None}
+
+
+def _no_place_for_a_phone() -> str:
+    return gettext(
+        "No address may hold a phone: write it into “Conversation with a phone”. Texts that mention it are found by "
+        "“receiver messages list --text”."
+    )
 
 
 def _sender(message_id: str) -> str | None:

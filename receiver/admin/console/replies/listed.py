@@ -1,5 +1,6 @@
 """The list of replies: found as it is typed, page by page, and as a file."""
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -83,9 +84,10 @@ def _list(chosen: Chosen, finding: Form) -> str:
             else messages.page(transaction, chosen.filter, older_than=older, newer_than=newer, limit=_ROWS + 1)
         )
         known = services.page(transaction, limit=_MOST_SERVICES)
+    page = Page.of(rows, _ROWS, older=older, newer=newer, key=lambda row: row["id"])
     return render_template(
         "console/replies/index.html",
-        page=Page.of(rows, _ROWS, older=older, newer=newer, key=lambda row: row["id"]),
+        page=replace(page, rows=[row for row in page.rows if chosen.shows(row)]),
         chosen=chosen,
         finding=finding,
         is_whole=is_whole,

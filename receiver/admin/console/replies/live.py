@@ -40,6 +40,7 @@ def live() -> Response:
             place,
             chosen.filter,
             written=written,
+            shows=chosen.shows,
             may_go_on=lambda: _may_go_on(held, cookie, Permission.REVEAL if is_whole else Permission.SEE),
         )
     except tail.TooMany:
