@@ -106,6 +106,7 @@ def disable_second_factor() -> Response | Redirection:
 
 @pages.post("/account/sessions/<uuid:session_id>/end", needs=Who.MEMBER)
 def end_session(session_id: UUID) -> Redirection:
+    act(Action.SESSIONS_ENDED, person().name, session=str(session_id)).record(parts().store)
     parts().sessions.end(person(), session_id)
     return done("session-ended", _HERE)
 

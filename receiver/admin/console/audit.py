@@ -10,7 +10,7 @@ from receiver.access.roles import Permission
 from receiver.store import audit_log
 
 from ..parts import parts
-from .audit_words import ACTIONS, VIA
+from .audit_words import ACTIONS, DETAILS, VIA
 from .paging import Page, place
 from .routes import Pages
 
@@ -33,7 +33,13 @@ def index() -> str:
         found = audit_log.page(transaction, wanted, older_than=older, newer_than=newer, limit=_ROWS + 1)
     page = Page.of(found, _ROWS, older=older, newer=newer, key=lambda row: row["id"])
     return render_template(
-        "console/audit.html", page=page, chosen=chosen, action_words=ACTIONS, via_words=VIA, is_id=_ID.fullmatch
+        "console/audit.html",
+        page=page,
+        chosen=chosen,
+        action_words=ACTIONS,
+        detail_words=DETAILS,
+        via_words=VIA,
+        is_id=_ID.fullmatch,
     )
 
 

@@ -40,12 +40,30 @@ ACTIONS: dict[str, Words] = {
     Action.PERSON_ENABLED: lazy_gettext("let somebody in again"),
     Action.LOGGED_IN: lazy_gettext("logged in"),
     Action.LOGGED_OUT: lazy_gettext("logged out"),
-    Action.SESSIONS_ENDED: lazy_gettext("ended all other sessions"),
+    Action.SESSIONS_ENDED: lazy_gettext("ended other sessions"),
     Action.OWN_PASSWORD_CHANGED: lazy_gettext("changed the own password"),
     Action.SECOND_FACTOR_ENABLED: lazy_gettext("turned the second factor on"),
     Action.SECOND_FACTOR_DISABLED: lazy_gettext("turned the second factor off"),
     Action.TEST_PUSHED: lazy_gettext("pushed a test reply"),
 }
+DETAILS: dict[str, Words] = {
+    "role": lazy_gettext("role"),
+    "before": lazy_gettext("before"),
+    "scopes": lazy_gettext("scopes"),
+    "format": lazy_gettext("format"),
+    "filters": lazy_gettext("filters"),
+    "charset": lazy_gettext("charset"),
+    "service": lazy_gettext("service"),
+    "recipients": lazy_gettext("recipients"),
+    "people": lazy_gettext("people"),
+    "found": lazy_gettext("found"),
+    "rows": lazy_gettext("lines"),
+    "rejected": lazy_gettext("bad lines"),
+    "file_sha256": lazy_gettext("SHA-256 of the file"),
+    "outcome": lazy_gettext("outcome"),
+    "session": lazy_gettext("session"),
+}
+"""What an act's detail is called; its values are as programs have them, but for roles."""
 VIA: dict[str, Words] = {
     Via.API: lazy_gettext("the API"),
     Via.CLI: lazy_gettext("the command line"),

@@ -129,6 +129,8 @@ def test_sessions_are_listed_and_ended_one_by_one_and_everywhere(admin: Admin) -
     held = Sessions(admin.store).of(there.cookies[SESSION])
     assert held is not None
     assert "The session has ended." in here.follow(f"/account/sessions/{held.id}/end").words
+    (noted,) = admin.rows("audit", action="person.sessions-ended", actor="wang")
+    assert noted["detail"] == {"session": str(held.id)}
     assert there.get("/").status == 303
     assert elsewhere.get("/").status == 200
     here.follow("/account/sessions/end")

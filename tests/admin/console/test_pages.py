@@ -126,6 +126,18 @@ def test_the_last_admin_can_not_be_shut_out(fresh_admin: Admin) -> None:
         assert (answer.status, "Somebody must stay an admin" in answer.words) == (422, True)
 
 
+def test_what_an_act_was_in_detail_is_told_in_the_language_of_the_page(admin: Admin, log_in: LogIn) -> None:
+    filters = {"kind": "reply", "src": "+8613900000001"}
+    detail = {"role": "viewer", "filters": filters, "people": 3}
+    Act(Action.PERSON_INVITED, "detailed", Via.CONSOLE, detail=detail).record(admin.store)
+    visitor = log_in(Role.ADMIN)
+    assert "filters kind: reply, src: +86139****0001" in visitor.get("/audit?actor=detailed").words
+    visitor.cookies["receiver_locale"] = "zh"
+    chinese = visitor.get("/audit?actor=detailed").words
+    assert "角色 查看员" in chinese
+    assert "人数 3" in chinese
+
+
 def test_likings_are_kept_where_there_is_no_admin_yet(fresh_admin: Admin) -> None:
     visitor = visiting(fresh_admin.port, fresh_admin.store, somebody(fresh_admin.store, Role.VIEWER))
     visitor.get("/account")
