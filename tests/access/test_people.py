@@ -1,10 +1,13 @@
 """Accounts: links that work once, passwords, second factors, throttled logins, and an admin who always remains."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
+from sqlalchemy import Connection
 
 from receiver.access import passwords
 from receiver.access.passwords import WeakPassword
@@ -266,3 +269,28 @@ def test_each_role_may_what_its_name_says() -> None:
     )
     assert {Permission.LIFT, Permission.OPT_OUT, Permission.PROVE} <= PERMISSIONS[Role.COMPLIANCE]
     assert PERMISSIONS[Role.COMPLIANCE].isdisjoint({Permission.SEND, Permission.PEOPLE, Permission.KEYS})
+
+
+def test_no_reply_waits_while_a_password_is_worked_out(
+    people: People, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+    writing = store.writing
+
+    @contextmanager
+    def watched() -> Iterator[Connection]:
+        with writing() as transaction:
+            held.append(True)
+            yield transaction
+            held.pop()
+
+    def free(*_: str) -> str:
+        assert not held, "the database is held for as long as a hash takes"
+        return "worked out"
+
+    monkeypatch.setattr(store, "writing", watched)
+    monkeypatch.setattr(passwords, "hashed", free)
+    monkeypatch.setattr(passwords, "matches", free)
+    person = people.accept(people.invite("li", Role.VIEWER, actor="tests").token, GOOD)
+    people.change_password(person, GOOD, OTHER, keep_session=person.id)
+    people.disable_totp(person, OTHER)
