@@ -19,6 +19,7 @@ KILLS = 20
 CONNECTIONS = 16
 
 
+@pytest.mark.timeout(300)  # a server that is started twenty times, on a machine that others may use as well
 def test_every_zero_is_stored_once_though_the_server_is_killed_twenty_times(database_url: str, tmp_path: Path) -> None:
     def kill(server: Server) -> None:
         server.kill9()

@@ -254,7 +254,8 @@ def test_bodies_of_another_length_than_they_say(route: Route, admin: Admin, toke
     for length in (b"-1", b"x", b"1e3", b"0x10", b"", b"9" * 30, b"%d, %d" % (len(body), len(body) + 1)):
         check(ask(admin.port, request(body, b"Content-Length: " + length)), 400, 413, *unread)
     check(ask(admin.port, request(body, b"Content-Length: %d" % (len(body) + 10))), 400)
-    check(ask(admin.port, request(body, b"Content-Length: %d" % (len(body) - 1))), 400, *unread)
+    shorter = ask(admin.port, request(body, b"Content-Length: %d" % (len(body) - 1)))
+    check(shorter, *((400,) if route in WITH_JSON else ()))
     check(ask(admin.port, request(b"zz\r\n" + body, chunked)), 400)
     check(ask(admin.port, request(b"5\r\n{", chunked)), 400)
     check(ask(admin.port, request(body, chunked, b"Content-Length: 5")), 400)
