@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Test processes: more than processors, since tests wait for servers more than they compute.
-JOBS ?= 3
+JOBS ?= 4
 CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard wsgi.py)
 
 .DEFAULT_GOAL := help
@@ -35,7 +35,8 @@ test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
-soak: .venv/.dev ## try each property with forty times as many examples as the tests do (an hour or more)
+soak: .venv/.dev ## kill sends to ten thousand at each step, and try each property with forty times as many examples as the tests do (an hour or more)
+	@KILLED_SENDS_TO=10000 $(BIN)/python -m pytest -n $(JOBS) --dist load tests/faults/test_send_killed.py
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout=0 --hypothesis-profile=soak \
 		$(shell grep -lrE "^(from|import) (hypothesis|schemathesis)" --include="test_*.py" tests) $(ARGS)
 
