@@ -13,13 +13,13 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from receiver.store.store import Store
+from tests.processes import Process
 
 READY_WITHIN = 30.0
 STOPS_WITHIN = 40.0
@@ -60,7 +60,7 @@ class Server:
             f"RECEIVER_{role.upper()}_BIND": f"127.0.0.1:{self.port}",
             **(env or {}),
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def __enter__(self) -> "Server":
         try:
@@ -107,8 +107,11 @@ class Server:
             migrate(self.database_url)
             self._to_migrate = False
         with (self.directory / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "receiver", "serve", "--role", self.role],
+            self._process = Process(
+                "receiver",
+                "serve",
+                "--role",
+                self.role,
                 cwd=self.directory,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from tests.admin.console.visitor import PASSWORD, Visitor
 from tests.postgres import Postgres
+from tests.processes import Process
 from tests.serving import free_port
 
 WITHIN = 30.0
@@ -33,8 +33,9 @@ class Served:
         }
         self.log_path = directory / "serve.log"
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "receiver", "serve"],
+            self.process = Process(
+                "receiver",
+                "serve",
                 cwd=directory,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

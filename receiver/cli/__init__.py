@@ -62,7 +62,20 @@ def command() -> None:
 
 def main() -> None:
     """The entry point: errors become one line on stderr that says what to do, and an exit status."""
-    sys.exit(_run())
+    sys.exit(_written(_run()))
+
+
+def _written(status: Any) -> Any:
+    """The exit status once all that was printed has left this process, or has nowhere to go."""
+    try:
+        sys.stdout.flush()
+    except OSError as failure:
+        # Else the interpreter tries again as it ends, and says in its own words that it could not.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status == DONE and not isinstance(failure, BrokenPipeError):  # else whoever read it has seen enough
+            click.echo(f"Error: can't write to standard output: {failure.strerror}", err=True)
+            return REFUSED
+    return status
 
 
 def _run() -> Any:
@@ -102,9 +115,6 @@ def _run() -> Any:
         return UNAVAILABLE
     except GatewayError as failure:
         return _gateway_failed(failure)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has seen enough
-        return DONE
     except (UnicodeError, OSError) as failure:
         click.echo(f"Error: {failure}", err=True)
         return REFUSED

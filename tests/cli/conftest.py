@@ -7,7 +7,6 @@ import logging
 import os
 import pty
 import struct
-import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import pytest
 
 from receiver import cli
 from tests.filled import WINDOW, Filled
+from tests.processes import Process
 
 __all__ = ["WINDOW", "Filled", "Ran", "Run", "on_terminal"]
 
@@ -76,8 +76,7 @@ def on_terminal(arguments: Sequence[object], *, columns: int = 160, answer: str 
     environment = {**os.environ, "TERM": "xterm-256color"}
     for name in ("NO_COLOR", "COLUMNS", "LINES"):  # the terminal's own size counts
         environment.pop(name, None)
-    command = [sys.executable, "-m", "receiver", *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    process = Process("receiver", *arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     if answer is not None:
         os.write(ours, answer.encode())

@@ -3,8 +3,6 @@
 import contextlib
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Run, on_terminal
 from tests.gateway.client.wire import Answering, Behaviour, Reset, Silence, http
+from tests.processes import Process
 
 Gateway = Callable[..., Answering]
 ALLOWED, FORBIDDEN = http(b"errid=0&err="), http(b"errid=6005&err=\xc3\xdc\xc2\xeb")
@@ -231,8 +230,9 @@ def test_a_silent_gateway_holds_us_for_the_timeout_alone(
 def _typed(*lines: str) -> str:
     """What a terminal shows while these lines are typed, each at its question."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "receiver", "gateway", "password"]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    process = Process(
+        "receiver", "gateway", "password", stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
     os.close(theirs)
     shown = b""
     waiting = list(lines)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from receiver.worker.lease import Leases
 from tests.cli.conftest import Filled, Run, on_terminal
 from tests.gateway.polling.inbox import HttpGateway, answer, http_gateway
 from tests.intake.replies import rows
+from tests.processes import Process
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def test_on_a_terminal_it_shows_how_far_it_is(gateway: HttpGateway, sqlite: Fill
 def test_ctrl_c_waits_for_the_answer_and_keeps_it(gateway: HttpGateway, sqlite: Filled, tmp_path: Path) -> None:
     gateway.inbox.unread.append(answer(1))
     gateway.may_answer.clear()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "receiver", "gateway", "poll", "--follow"],
+    process = Process(
+        "receiver", "gateway", "poll", "--follow",
         cwd=tmp_path, env=os.environ.copy(), stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert gateway.asked.acquire(timeout=30)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,8 @@ from receiver.vocabulary import new_id
 from tests.cli.conftest import Filled, Ran, Run, on_terminal
 from tests.gateway.client.wire import Answering, http
 from tests.intake.replies import rows, verified_ledger
+from tests.processes import Process
+from tests.processes import run as run_apart
 from tests.serving import free_port
 
 pytestmark = pytest.mark.slow  # the whole file: it is begun with
@@ -380,20 +381,8 @@ def test_what_can_t_be_sent_to_is_named_with_its_line(
 
 
 def test_recipients_come_from_a_pipe(sqlite: Filled, gateway: SimulatedGateway) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "receiver",
-        "gateway",
-        "send",
-        "--text",
-        TEXT,
-        "--to-file",
-        "-",
-        "--to",
-        "15400000001",
-    ]
-    ran = subprocess.run(command, input=b"13900000001\n15400000001\n", capture_output=True, check=False)
+    command = ("gateway", "send", "--text", TEXT, "--to-file", "-", "--to", "15400000001")
+    ran = run_apart("receiver", *command, input=b"13900000001\n15400000001\n")
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert sorted(sent.phone for sent in gateway.sent) == ["13900000001", "15400000001"]
 
@@ -403,8 +392,8 @@ def test_ctrl_c_lets_the_call_end_and_cancels_the_rest(
 ) -> None:
     (tmp_path / "phones.txt").write_text("\n".join(f"154{number:08}" for number in range(500)))
     gateway.faults = [Fault(Kind.SLOW, before=True, every=2, times=1, seconds=1)]
-    command = [sys.executable, "-m", "receiver", "gateway", "send", "--text", TEXT, "--to-file", "phones.txt"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = ("receiver", "gateway", "send", "--text", TEXT, "--to-file", "phones.txt")
+    with Process(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while len(gateway.sent) < 99:
             assert process.poll() is None
         os.kill(process.pid, signal.SIGINT)

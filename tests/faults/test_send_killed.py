@@ -3,10 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,6 +18,7 @@ from receiver.store.store import Store
 from tests.faults.killed_send import AFTER_CALL, AFTER_COMMIT, BEFORE_CALL, BEFORE_COMMIT, IN_CALL, START_WITHIN
 from tests.gateway.sending.test_dispatch import counted, gateway_at, in_state, stop
 from tests.intake.replies import rows, verified_ledger
+from tests.processes import Process
 
 pytestmark = pytest.mark.slow  # the whole file: it is begun with
 
@@ -44,7 +45,6 @@ class Command:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RECEIVER_")}
         self._env = {
             **inherited,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
             "RECEIVER_DATABASE_URL": database_url,
             "RECEIVER_GATEWAY_URL": gateway.url,
             "RECEIVER_GATEWAY_NAME": "demo",
@@ -52,9 +52,9 @@ class Command:
             "RECEIVER_GATEWAY_TIMEOUT": "5",
         }
 
-    def start(self, *arguments: object) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", *map(str, arguments)],
+    def start(self, *arguments: Any) -> Process:
+        return Process(
+            *arguments,
             cwd=self._folder,
             env=self._env,
             stdin=subprocess.DEVNULL,
@@ -62,7 +62,7 @@ class Command:
             stderr=subprocess.PIPE,
         )
 
-    def run(self, *arguments: object) -> int:
+    def run(self, *arguments: Any) -> int:
         with self.start(*arguments) as process:
             process.communicate()
             return process.wait()

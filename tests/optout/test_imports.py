@@ -4,7 +4,6 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from receiver.store import ledger, optouts, services, subscriptions
 from receiver.store.store import Store
 from receiver.worker.roster import Parts, chores
 from tests.intake.replies import reply
+from tests.processes import Process, run
 from tests.store.test_record import WINDOW
 
 HEADING = "phone,since,reason\n"
@@ -195,10 +195,9 @@ def test_a_killed_import_is_completed_by_the_next_and_nothing_is_done_twice(
 ) -> None:
     total = 10_000
     path = _file(tmp_path, "\n".join(map(_phone, range(total))))
-    arguments = ["optouts", "import", str(path), "--reason", "hotline", "--actor", "Li Na"]
+    arguments = ["receiver", "optouts", "import", str(path), "--reason", "hotline", "--actor", "Li Na"]
     environment = {**os.environ, "RECEIVER_DATABASE_URL": database_url}
-    run = [sys.executable, "-m", "receiver", *arguments]
-    process = subprocess.Popen(run, env=environment, stdout=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)
+    process = Process(*arguments, env=environment, stdout=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)
     try:
         _wait_until(lambda: _opted_out(store) > 0, process)
     finally:
@@ -206,8 +205,7 @@ def test_a_killed_import_is_completed_by_the_next_and_nothing_is_done_twice(
         process.wait()
     before = _opted_out(store)
     assert 0 < before < total, "the kill came too late to be one amid the import"
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    subprocess.run(run, env=environment, check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    assert run(*arguments, env=environment, cwd=tmp_path).returncode == 0
     assert _opted_out(store) == total
     with store.reading() as connection:
         assert ledger.count(connection) == total + 1

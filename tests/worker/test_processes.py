@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from receiver.store.tables import messages, optouts, tasks
 from tests.gateway.polling.inbox import HttpGateway, answer, http_gateway
 from tests.intake.replies import rows
 from tests.postgres import Postgres
+from tests.processes import Process
 
 WITHIN = 60.0
 
@@ -40,7 +40,7 @@ class Recorded(HttpGateway):
 
 
 @contextmanager
-def worker(folder: Path, url: str, gateway: HttpGateway) -> Iterator[subprocess.Popen[bytes]]:
+def worker(folder: Path, url: str, gateway: HttpGateway) -> Iterator[Process]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RECEIVER_")}
     env = {
         **clean,
@@ -53,8 +53,8 @@ def worker(folder: Path, url: str, gateway: HttpGateway) -> Iterator[subprocess.
     }
     folder.mkdir(exist_ok=True)
     with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "receiver", "worker"],
+        process = Process(
+            "receiver", "worker",
             cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
@@ -175,8 +175,8 @@ def test_a_worker_waits_for_its_database_and_asks_for_nothing_meanwhile(
 
 def test_sigterm_to_an_idle_worker_ends_it_with_status_zero(store: Store, database_url: str, tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RECEIVER_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "receiver", "serve", "--role", "worker"],
+    process = Process(
+        "receiver", "serve", "--role", "worker",
         cwd=tmp_path, env={**clean, "RECEIVER_DATABASE_URL": database_url, "RECEIVER_LOG_LEVEL": "info"},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

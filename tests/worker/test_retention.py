@@ -72,7 +72,7 @@ def reply(filled: Filled, said: str = "hello", *, at: datetime = OLD, phone: str
 
 def test_replies_that_are_too_old_go_and_the_others_stay(filled: Filled) -> None:
     old = [reply(filled, at=OLD - timedelta(days=days)) for days in range(3)]
-    young = [reply(filled, at=NOW - KEEP + timedelta(minutes=5)), reply(filled, at=NOW)]
+    young = [reply(filled, at=NOW - KEEP + timedelta(hours=5)), reply(filled, at=NOW)]
     assert purge(filled)["messages"] == len(old)
     assert ids(filled.store) == young
     assert purge(filled).get("messages", 0) == 0

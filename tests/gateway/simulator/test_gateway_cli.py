@@ -5,23 +5,23 @@ import re
 import shlex
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from subprocess import PIPE
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.callback.raw import ask, get
+from tests.processes import Process, run
 
-RUN = [sys.executable, "-m", "receiver", "simulate", "gateway"]
+RUN = ("receiver", "simulate", "gateway")
 
 
 @dataclass
 class Running:
-    process: subprocess.Popen[str]
+    process: Process
     settings: dict[str, str]
 
     def get(self, target: bytes) -> bytes:
@@ -35,8 +35,7 @@ class Running:
 
 @contextmanager
 def running(*arguments: str) -> Iterator[Running]:
-    command = [*RUN, "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with Process(*RUN, "--port", "0", *arguments, stdout=PIPE, stderr=PIPE, text=True) as process:
         try:
             settings = {}
             assert process.stderr is not None
@@ -103,7 +102,7 @@ def test_flags_make_the_gateway_what_they_say() -> None:
     ],
 )
 def test_wrong_usage_is_exit_status_2_with_what_to_do(arguments: list[str], said: str) -> None:
-    done = subprocess.run([*RUN, "--port", "0", *arguments], capture_output=True, text=True, timeout=60)
+    done = run(*RUN, "--port", "0", *arguments, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "secret" not in done.stderr
@@ -111,7 +110,6 @@ def test_wrong_usage_is_exit_status_2_with_what_to_do(arguments: list[str], said
 
 def test_a_port_that_is_taken_is_exit_status_1_with_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [*RUN, "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = run(*RUN, "--port", taken.getsockname()[1], text=True)
     assert done.returncode == 1
     assert "Choose another --port" in done.stderr

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from receiver.gateway.simulator.target import Target
 from receiver.store.store import Store
 from receiver.store.tables import messages, optouts
 from receiver.vocabulary import new_id
+from tests import processes
 from tests.serving import Server, free_port
 
 pytestmark = pytest.mark.slow  # the whole file: it is begun with
@@ -141,14 +141,7 @@ def test_a_fault_in_the_database_is_found(
 
 
 def command(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "receiver", "simulate", "load", *arguments],
-        cwd=server.directory,
-        env=server.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return processes.run("receiver", "simulate", "load", *arguments, cwd=server.directory, env=server.env, text=True)
 
 
 def test_the_command_prints_the_account(sqlite_server: Server) -> None:

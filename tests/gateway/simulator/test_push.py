@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 
 from receiver.store.store import Store
 from receiver.store.tables import messages, optouts
+from tests.processes import run
 from tests.serving import Server, free_port
 
 TOKEN = "a-token-of-tests"
@@ -25,14 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def push(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it beside the server, with its settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "receiver", "simulate", "push", *arguments],
-        cwd=server.directory,
-        env=server.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run("receiver", "simulate", "push", *arguments, cwd=server.directory, env=server.env, text=True)
 
 
 def stored(server: Server, dst: str) -> list[Any]:
