@@ -120,7 +120,7 @@ def _forked(requests: socket.socket) -> tuple[str, ...]:
             # Who forks it ends at once, so that it is adopted by who asked.
             started = os.fork()
             if started == 0:
-                return _become(*pickle.loads(request), streams)
+                return _become(streams, *pickle.loads(request))
             os.write(tell, str(started).encode())
             os._exit(0)
         os.close(tell)
@@ -131,7 +131,7 @@ def _forked(requests: socket.socket) -> tuple[str, ...]:
 
 
 def _become(
-    args: Sequence[str], cwd: str, env: dict[str, str], is_session: bool, streams: Sequence[int]
+    streams: Sequence[int], args: Sequence[str], cwd: str, env: dict[str, str], is_session: bool
 ) -> tuple[str, ...]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if is_session:
