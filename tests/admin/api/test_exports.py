@@ -5,6 +5,7 @@ import gzip
 import http.client
 import io
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -89,7 +90,7 @@ def test_who_exports_is_known_and_what_they_looked_for_is_not_told_whole(admin: 
 
 
 def test_an_export_that_breaks_off_is_no_whole_file(fresh_admin: Admin) -> None:
-    _fill(fresh_admin, 3_000)
+    _fill(fresh_admin, 8_000)
     api = fresh_admin.api(Scope.MESSAGES_READ)
     with _reading(api.port, api.token) as response:
         assert response.read(1)
@@ -132,8 +133,11 @@ def _fill(admin: Admin, count: int) -> None:
 @contextmanager
 def _reading(port: int, token: str | None) -> Iterator[Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    # A window so small that the server has to wait before it has sent all.
-    connection.connect()
+    # Ours takes little and the kernel's other end some megabytes: before it has sent all, the server has to wait.
+    connection.sock = socket.socket()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.sock.settimeout(30)
+    connection.sock.connect(("127.0.0.1", port))
     connection.request("GET", "/api/v1/messages/export", headers={"Authorization": f"Bearer {token}"})
     try:
         yield connection.getresponse()
