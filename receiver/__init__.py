@@ -25,6 +25,7 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
     from receiver.callback.app import CallbackApp, health_app
     from receiver.callback.views import Callback
     from receiver.intake import Intake
+    from receiver.intake.spool import spool_of
     from receiver.store.store import Store
 
     intake = Intake(
@@ -33,6 +34,7 @@ def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "Ca
         timeout=settings.ack_timeout,
         max_waiting=settings.max_waiting,
         host=host,
+        spool=spool_of(settings),
     )
     token = settings.callback_token
     callback = Callback(

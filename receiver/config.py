@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLite by default; postgresql+psycopg://user:password@host/name in production"
     )
-    data_dir: Path = Field(Path("var"), description="folder of the SQLite database")
+    data_dir: Path = Field(Path("var"), description="folder of the SQLite database and of the spool")
     callback_bind: str = Field("0.0.0.0:8000", description="host:port where the gateway's requests come in")
     admin_bind: str = Field("127.0.0.1:8001", description="host:port of the console and the JSON API")
     callback_path: str = Field("/recv.asp", description="path that the gateway requests")
@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         2_000, ge=1, le=100_000, description="replies that may wait at once; one more is answered -4"
     )
+    spool_max_mb: int = Field(
+        1_024, ge=1, le=1_000_000, description="MB of replies that may wait on disk for a database that is away"
+    )
+    spool_min_free_mb: int = Field(200, ge=0, le=1_000_000, description="MB of the disk that they leave free")
     callback_processes: int = Field(
         1, ge=1, le=64, description="processes that receive; more than one needs PostgreSQL"
     )

@@ -18,11 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from receiver.intake.spool import Limits, Spool
 from receiver.store.store import Store
 from tests.processes import Process
 
 READY_WITHIN = 30.0
 STOPS_WITHIN = 40.0
+STORES_WITHIN = 60.0
 
 
 class ServerFailed(Exception):
@@ -168,6 +170,15 @@ class Server:
         if self.running():
             self.terminate()
         self.start()
+
+    def wait_until_stored(self) -> None:
+        """Until nothing waits in its spool: what it could not store at once is in the database then."""
+        spool = Spool(Path(self.env["RECEIVER_DATA_DIR"]), Limits(0, 0))
+        deadline = time.monotonic() + STORES_WITHIN
+        while not spool.is_empty():
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"the spool is not empty after {STORES_WITHIN:.0f} s\n{self.log}")
+            time.sleep(0.05)
 
     def answers(self) -> bool:
         """Whether /healthz answers 200."""

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from receiver.store.errors import StoreError
+from receiver.store.store import Store
+from receiver.store.tables import messages
 from tests.admin.console.visitor import PASSWORD, Visitor
+from tests.intake.replies import rows
 from tests.postgres import Postgres
 from tests.processes import Process
 from tests.serving import free_port
@@ -155,21 +159,32 @@ def test_sigterm_ends_with_status_zero_and_both_ports_free(tmp_path: Path) -> No
                 probe.bind(("127.0.0.1", port))
 
 
-def test_the_callback_answers_minus_four_until_its_database_is_there(postgres: Postgres, tmp_path: Path) -> None:
+def test_replies_are_acknowledged_from_the_first_second_and_stored_when_the_database_is_there(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     url = postgres.create_database()
     postgres.stop()
     try:
         with serving(tmp_path, RECEIVER_DATABASE_URL=url) as served:
-            eventually(lambda: served.push("early") == "-4", served)
+            eventually(lambda: served.push("early") == "0", served)
             assert served.get(served.callback, "/healthz") == "alive"
-            assert served.get(served.callback, "/readyz").startswith("not ready")
+            assert served.get(served.callback, "/readyz") == "ready"
             eventually(lambda: "RECEIVER_DATABASE_URL" in served.get(served.admin, "/login"), served)
 
             postgres.start()
             eventually(lambda: served.push("late") == "0", served)
-            assert served.get(served.callback, "/readyz") == "ready"
+            store = Store(url, pooled=False)
+            eventually(lambda: _texts(store) == ["early", "late"], served)
+            store.close()
     finally:
         postgres.start()
+
+
+def _texts(store: Store) -> list[str]:
+    try:
+        return [row.text for row in rows(store, messages)]
+    except StoreError:
+        return []  # it is migrated a little later
 
 
 def test_a_setting_that_cannot_be_used_is_named_with_the_way_out(tmp_path: Path) -> None:

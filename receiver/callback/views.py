@@ -23,6 +23,8 @@ _ANSWERS = {
     Outcome.STORED: Answer.STORED,
     Outcome.QUARANTINED: Answer.UNUSABLE,
     Outcome.UNAVAILABLE: Answer.UNAVAILABLE,
+    Outcome.BUSY: Answer.UNAVAILABLE,
+    Outcome.REFUSED: Answer.UNAVAILABLE,
 }
 
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "services": "receiver.cli.services",
     "subscriptions": "receiver.cli.subscriptions",
     "gateway": "receiver.cli.gateway",
+    "spool": "receiver.cli.spool",
     "keys": "receiver.cli.keys",
     "users": "receiver.cli.users",
     "simulate": "receiver.cli.simulate",

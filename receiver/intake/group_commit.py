@@ -6,6 +6,7 @@ One fsync serves many. Under light load a batch is one reply and the latency one
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -85,6 +86,7 @@ class GroupCommit(Generic[Item]):
         self._committing = False
         self._go = threading.Semaphore(0)
         self._closed = False
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._pid: int | None = None
 
@@ -93,15 +95,21 @@ class GroupCommit(Generic[Item]):
         """Items accepted and not yet committed."""
         return self._waiting
 
+    @property
+    def seconds_in_write(self) -> float:
+        """How long the batch that is being written has been; 0 where none is."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
     def submit(self, item: Item) -> Outcome:
         """Have ``item`` written with the next batch and wait for that.
 
-        ``UNAVAILABLE`` at once where too many wait; after ``timeout`` where the database hangs: the item stays in
-        line and may still be stored, but nothing was promised.
+        ``BUSY`` at once where too many wait; ``UNAVAILABLE`` after ``timeout`` where the database hangs: the item stays
+        in line and may still be stored, but nothing was promised.
         """
         placed = self.offer(item)
         if placed is None:
-            return Outcome.UNAVAILABLE
+            return Outcome.BUSY
         batch, position = placed
         batch.done.wait(self._timeout)
         return batch.outcomes[position] if batch.outcomes else Outcome.UNAVAILABLE
@@ -152,12 +160,15 @@ class GroupCommit(Generic[Item]):
             self._host.deliver(lambda batch=batch, outcomes=outcomes: self._finish(batch, outcomes))  # type: ignore[misc]
 
     def _outcomes(self, batch: _Batch[Item]) -> Sequence[Outcome]:
+        self._began = time.monotonic()
         try:
             return self._write(batch.items)
         except Exception:
             # Whatever went wrong, the thread must live and those who wait must hear of it.
             _log.exception("a batch could not be written")
             return [Outcome.UNAVAILABLE] * len(batch.items)
+        finally:
+            self._began = None
 
     def _finish(self, batch: _Batch[Item], outcomes: Sequence[Outcome]) -> None:
         batch.outcomes = outcomes

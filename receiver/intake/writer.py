@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from receiver.store.errors import Refused, StoreError, Unavailable
 from receiver.store.store import Store
-from receiver.vocabulary import Kind, Quarantined, Reason, Reply, Undeliverable, new_id
+from receiver.vocabulary import Kind, Quarantined, Reason, Reply, Undeliverable
 
 from .outcome import Outcome
 
@@ -62,13 +62,13 @@ class Writer:
         # The driver's words may quote the row: the log gets the id alone.
         if not isinstance(item, Reply):
             _log.error("the database refuses a quarantined delivery or a probe")
-            return Outcome.UNAVAILABLE
+            return Outcome.REFUSED
         _log.error("the database refuses reply %s: quarantined", item.id)
         try:
             self._store.record([], [_quarantined(item, failure)], self._duplicate_window)
-        except StoreError:
+        except StoreError as again:
             _log.error("reply %s could not be quarantined either", item.id)
-            return Outcome.UNAVAILABLE
+            return Outcome.REFUSED if isinstance(again, Refused) else Outcome.UNAVAILABLE
         return Outcome.QUARANTINED
 
 
@@ -84,7 +84,7 @@ def _quarantined(reply: Reply, failure: Refused) -> Quarantined:
     unsubscribes = said.src if _is_stop(reply) else None
     detail = f"the database refused it: {str(failure).partition(':')[0]}"
     return Quarantined(
-        new_id(), reply.received_at, reply.peer, Undeliverable(Reason.STORAGE, detail, raw, unsubscribes)
+        reply.id, reply.received_at, reply.peer, Undeliverable(Reason.STORAGE, detail, raw, unsubscribes)
     )
 
 

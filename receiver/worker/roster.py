@@ -10,6 +10,7 @@ from receiver.gateway.polling import APART, Drain, Poller, Spool, lease_seconds,
 from receiver.gateway.sending import Dispatcher
 from receiver.gateway.settings import gateway_of
 from receiver.intake import Intake
+from receiver.intake.spool import Draining, spool_of
 from receiver.optout.subscribing import tidy
 from receiver.store import send_batches
 from receiver.store.store import Store
@@ -56,6 +57,11 @@ class Parts:
         """What empties this machine's spool."""
         return Drain(self.spool(), self.intake, self.store, self.settings.reading)
 
+    def pushed(self) -> Draining:
+        """What empties the spool of the callback's processes that are gone."""
+        window = timedelta(seconds=self.settings.duplicate_window)
+        return Draining(spool_of(self.settings), self.store, window)
+
     def poller(self) -> Poller:
         """What pulls the replies of the account. Raises ConfigurationError where there is none."""
         gateway, account = gateway_of(self.settings), self.settings.gateway_name or ""
@@ -86,9 +92,10 @@ def chores(parts: Parts) -> list[Chore]:
     And so is SQLite's log, which would keep what was erased or purged for as long as it is not written over. What
     killed imports left is the database's, and any worker's: it is there too rarely for turns to be taken.
     """
-    drain = parts.drain()
+    drain, pushed = parts.drain(), parts.pushed()
     found = [
         Chore("poll-spool", _DRAIN_EVERY, lambda: _drained(drain)),
+        Chore("push-spool", _DRAIN_EVERY, lambda: _emptied_of_pushed(pushed)),
         Chore("killed-imports", _TIDY_EVERY, lambda: tidy(parts.store)),
     ]
     if parts.settings.url.startswith("sqlite"):
@@ -115,7 +122,9 @@ def _poll(parts: Parts) -> Task:
 
 def _send(parts: Parts) -> Task:
     settings, store = parts.settings, parts.store
-    dispatcher = Dispatcher(store, gateway_of(settings), region=settings.default_region)
+    dispatcher = Dispatcher(
+        store, gateway_of(settings), region=settings.default_region, is_clear=spool_of(settings).is_clear
+    )
 
     def run(_lease: Lease, wait: Wait) -> Ran:
         handled = dispatcher.run_once(stopped=lambda: wait(0))
@@ -153,3 +162,7 @@ def _emptied(store: Store) -> None:
 
 def _drained(drain: Drain) -> None:
     drain.run()
+
+
+def _emptied_of_pushed(pushed: Draining) -> None:
+    pushed.run()

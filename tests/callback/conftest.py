@@ -150,7 +150,8 @@ def in_process(
         shutil.copyfile(migrated_sqlite, path)
         url = f"sqlite:///{path}"
         store = Closing(url, pooled=False)
-        apps.append(InProcess(create_callback_app(Settings(database_url=url, **settings)), Stored(store), path))
+        chosen = Settings(**{"database_url": url, "data_dir": tmp_path / f"{len(apps)}", **settings})
+        apps.append(InProcess(create_callback_app(chosen), Stored(store), path))
         return apps[-1]
 
     yield make

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +53,9 @@ def test_an_exception_of_ours_is_answered_minus_4(
     assert app.stored.messages() == []
 
 
-OUTCOMES = [(Outcome.STORED, b"0"), (Outcome.QUARANTINED, b"-1"), (Outcome.UNAVAILABLE, b"-4")]
+OUTCOMES = [
+    (Outcome.STORED, b"0"), (Outcome.QUARANTINED, b"-1"), (Outcome.UNAVAILABLE, b"-4"),
+    (Outcome.BUSY, b"-4"), (Outcome.REFUSED, b"-4")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("outcome", "answer"), OUTCOMES)
@@ -71,21 +74,42 @@ def test_what_can_not_even_be_kept_in_quarantine_is_answered_minus_4(
     assert in_process().get(query) == b"-4"
 
 
-def test_a_database_that_is_locked_is_answered_minus_4_in_time_and_0_when_it_is_free_again(
+def test_while_the_database_is_locked_the_spool_takes_over_in_time_and_all_is_stored_when_it_is_free(
     in_process: Make,
 ) -> None:
     app = in_process(ack_timeout=0.3)
     with contextlib.closing(sqlite3.connect(app.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
+        assert app.get(QUERY) == b"0"
+        assert app.get(b"src=13900003004") == b"-1"
+        assert app.request(b"", "/readyz").status_code == 200
+        assert app.request(b"", "/healthz").status_code == 200
+        assert time.monotonic() - began < 3
+        assert app.stored.messages() == []
+        other.execute("COMMIT")
+    assert app.get(b"src=13900003005&dst=1&msg=a") == b"0"
+    eventually(lambda: [row.src for row in app.stored.messages()] == ["+8613900003001", "+8613900003005"])
+    assert [row.raw for row in app.stored.quarantined()] == [b"src=13900003004"]
+
+
+def test_where_neither_database_nor_spool_takes_it_the_answer_is_minus_4(in_process: Make, tmp_path: Path) -> None:
+    (tmp_path / "full").write_bytes(b"")
+    app = in_process(ack_timeout=0.3, data_dir=tmp_path / "full")  # a file: no folder can be in it
+    with contextlib.closing(sqlite3.connect(app.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         assert app.get(QUERY) == b"-4"
         assert app.get(b"src=13900003004") == b"-4"
         assert app.request(b"", "/readyz").status_code == 503
-        assert app.request(b"", "/healthz").status_code == 200
-        assert time.monotonic() - began < 3
         other.execute("COMMIT")
-    assert app.get(b"src=13900003005&dst=1&msg=a") == b"0"
-    assert app.request(b"", "/readyz").status_code == 200
+    eventually(lambda: app.get(QUERY) == b"0")
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_readiness_asks_the_database_and_liveness_does_not(in_process: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ def _under_load(
             time.sleep(0.5)
         finally:
             load.stop()
+        server.wait_until_stored()
         store = Store(database_url)
         try:
             return load.account, load.audit(store)

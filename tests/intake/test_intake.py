@@ -192,10 +192,10 @@ def test_the_unsubscribe_in_a_row_that_is_set_aside_is_in_force(store: Store) ->
     assert (event.type, event.message_id, event.detail["quarantine_id"]) == ("opted_out", None, str(kept.id))
 
 
-def test_what_not_even_quarantine_takes_is_unavailable_and_takes_nobody_with_it(poisoned: Store) -> None:
+def test_what_not_even_quarantine_takes_is_refused_and_takes_nobody_with_it(poisoned: Store) -> None:
     bad = replace(quarantined(), undeliverable=Undeliverable(Reason.METHOD, "poison", b"x"))
     batch: list[Reply | Quarantined] = [reply("good"), bad, quarantined()]
-    assert Writer(poisoned, WINDOW).write(batch) == [STORED, UNAVAILABLE, STORED]
+    assert Writer(poisoned, WINDOW).write(batch) == [STORED, Outcome.REFUSED, STORED]
     assert (len(rows(poisoned, tables.messages)), len(rows(poisoned, tables.quarantine))) == (1, 1)
 
 
@@ -221,9 +221,9 @@ def test_closing_an_intake_stores_what_was_accepted(store: Store, new_intake: Ne
         until(lambda: any(answer.done() for answer in waiting))
         intake.close()
         outcomes = [answer.result(30) for answer in waiting]
-    assert set(outcomes) <= {STORED, UNAVAILABLE}
+    assert set(outcomes) <= {STORED, Outcome.BUSY}
     assert len(rows(store, tables.messages)) == outcomes.count(STORED)
-    assert intake.accept(delivery("late")) is UNAVAILABLE
+    assert intake.accept(delivery("late")) is Outcome.BUSY
 
 
 REFUSED = Undeliverable(Reason.SOURCE, "", b"src=1&dst=1&msg=a")

@@ -31,6 +31,7 @@ from receiver.gateway.sending import (
     named,
 )
 from receiver.gateway.settings import gateway_of
+from receiver.intake.spool import spool_of
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
 
@@ -181,7 +182,8 @@ def dispatch(
     reveal: bool,
 ) -> None:
     """Send what is queued of a send, here and now, and print what became of it. Raises Exit(1), Down."""
-    dispatcher = Dispatcher(store, gateway, region=chosen.default_region)
+    is_clear = spool_of(chosen).is_clear
+    dispatcher = Dispatcher(store, gateway, region=chosen.default_region, is_clear=is_clear)
     goes_on = (
         f'Go on with "receiver gateway sends resume {send_id}" (a worker does so too): to send it anew would text '
         "people twice"

@@ -75,7 +75,7 @@ class Drain:
         if isinstance(said, Quarantined) and self._is_repeated(said):
             return Became.REPEATED
         outcome = self._intake.store(said)
-        if outcome is Outcome.UNAVAILABLE:
+        if outcome not in (Outcome.STORED, Outcome.QUARANTINED):
             return Became.LEFT
         became = Became.QUARANTINED if outcome is Outcome.QUARANTINED else _kind(said)
         _log.info("pulled %s: %s", answer.id, became)

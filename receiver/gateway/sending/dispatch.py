@@ -52,6 +52,7 @@ _WAIT_FOR_OTHERS = timedelta(seconds=0.5)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 
 _FROZEN = "not sent: the process was held up after it had asked the guard"
+_UNKNOWN_STOPS = "not sent: replies wait in this machine's spool, and an unsubscribe may be among them"
 _INTERRUPTED = "not sent: the process was ended before its call"
 _TOO_LATE = "not sent: its time had come before it could be handed to the gateway, which would have sent it at once"
 
@@ -76,11 +77,14 @@ class Dispatcher:
         gateway: Gateway,
         *,
         region: str,
+        is_clear: Callable[[], bool] = lambda: True,
         clock: Clock = now,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._gateway, self._region = store, gateway, region
+        # Whether no unsubscribe waits on this machine that the register does not know yet.
+        self._is_clear = is_clear
         self._longest_call = timedelta(seconds=gateway.timeout)
         self._clock, self._monotonic, self._sleep = clock, monotonic, sleep
 
@@ -138,11 +142,14 @@ class Dispatcher:
     def turn(self, send_id: UUID | None = None) -> Turn | None:
         """Send the next batch that is due, of one send or of all; None where there is none.
 
-        Raises GatewayError where the gateway can't be reached: no batch is claimed then. Raises StoreError.
+        Raises GatewayError where the gateway can't be reached, and where unsubscribes wait in the spool: no batch is
+        claimed then. Raises StoreError.
         """
         with self._store.reading() as connection:
             if not send_batches.claimable(connection, self._clock(), send_id):
                 return None
+        if not self._is_clear():
+            raise NotSent(_UNKNOWN_STOPS)
         # To connect may take as long as a call. Done now, that is not between the guard's answer and the first byte.
         with self._gateway.connect() as line:
             began = self._monotonic(), self._clock()
@@ -172,6 +179,8 @@ class Dispatcher:
             nonlocal may_have_left
             if self._is_late(asked_at):
                 raise _HeldUp(_FROZEN)
+            if not self._is_clear():
+                raise _HeldUp(_UNKNOWN_STOPS)
             may_have_left = True
 
         try:

@@ -1,0 +1,124 @@
+"""Where replies go while the database can't be used: into the spool, until what is there could be stored again."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from receiver.store.errors import StoreError
+
+from .group_commit import GroupCommit, Host
+from .outcome import Outcome
+from .spool import CannotStore, Draining, Spool, Spooled
+
+_log = logging.getLogger(__name__)
+
+# Seconds until it is tried again, longer after each failure.
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 2.0
+_CLOSE_WITHIN = 5.0
+
+
+class Fallback:
+    """One process's way around its database.
+
+    The first reply that the database fails, or keeps waiting for too long, opens it: from then on nothing waits for the
+    database (``is_away``), until a thread has stored what was spooled. ``is_stuck`` says whether replies wait in a
+    transaction that does not end.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        draining: Callable[[Callable[[float], bool]], Draining],
+        *,
+        is_stuck: Callable[[], bool],
+        max_waiting: int,
+        timeout: float,
+        host: Host | None = None,
+    ) -> None:
+        self.is_away = False
+        self._spool = spool
+        self._is_stuck = is_stuck
+        self._commits: GroupCommit[Spooled] = GroupCommit(
+            self._write, max_waiting=max_waiting, timeout=timeout, host=host
+        )
+        self._stop = threading.Event()
+        self._draining = draining(self._stop.wait)
+        # The spool is written by one thread and sealed by another.
+        self._spool_lock = threading.Lock()
+        self._thread_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._pid: int | None = None
+
+    def keep(self, item: Spooled) -> Outcome:
+        """Have ``item`` in the spool: STORED is durable, and will be in the database."""
+        return self._commits.submit(item)
+
+    def has_room(self) -> bool:
+        """Whether the spool takes something now."""
+        try:
+            self._spool.check_room()
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Write what waits, and leave it to whoever empties the spool next."""
+        self._commits.close()
+        self._stop.set()
+        thread = self._thread if self._pid == os.getpid() else None
+        if thread is not None:
+            thread.join(_CLOSE_WITHIN)
+        with self._spool_lock:
+            self._spool.seal()
+
+    def _write(self, batch: Sequence[Spooled]) -> list[Outcome]:
+        try:
+            with self._spool_lock:
+                self._spool.keep(batch)
+        except OSError as failure:
+            _log.error("%d not stored: the spool can't take them: %s", len(batch), failure)
+            return [Outcome.UNAVAILABLE] * len(batch)
+        self._open()
+        return [Outcome.STORED] * len(batch)
+
+    def _open(self) -> None:
+        with self._thread_lock:
+            if not self.is_away:
+                self.is_away = True
+                _log.error("the database can't be used: replies go into the spool, %s", self._spool.folder)
+            if self._thread is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(target=self._return, name="spool-drain", daemon=True)
+                self._thread.start()
+
+    def _return(self) -> None:
+        """Try again and again to store what is spooled; end where nothing of ours is left."""
+        wait = _FIRST_WAIT
+        while not self._stop.wait(wait):
+            wait = min(wait * 2, _LONGEST_WAIT)
+            try:
+                if not self._is_stuck() and self._emptied():
+                    return
+            except (CannotStore, StoreError, OSError) as failure:
+                _log.debug("the spool is not emptied: %s", failure)
+            except Exception:
+                # Whatever it was, somebody has to go on trying.
+                _log.exception("the spool could not be emptied")
+
+    def _emptied(self) -> bool:
+        self._drain()
+        # What could be stored proves that the next ones can. Some came in meanwhile.
+        self.is_away = False
+        self._drain()
+        with self._thread_lock:
+            if self.is_away:
+                return False  # it was opened anew
+            self._thread = None
+        _log.warning("the database is back: what was in the spool is stored")
+        return True
+
+    def _drain(self) -> None:
+        with self._spool_lock:
+            self._spool.seal()
+        self._draining.run()

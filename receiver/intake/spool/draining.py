@@ -1,0 +1,108 @@
+"""From the spool into the database: stops first, then all in their order; what is stored already changes nothing."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+from receiver.intake.outcome import Outcome
+from receiver.intake.writer import Writer
+from receiver.store.store import Store
+
+from .folder import Spool
+from .line import Spooled, is_stop, line_of
+from .segment import OtherVersion, content_of, locked
+
+_log = logging.getLogger(__name__)
+
+# Rows of one transaction; files of one run.
+_AT_ONCE, _FILES_AT_ONCE = 256, 200
+
+
+class CannotStore(Exception):
+    """The database stores nothing now, or this process ends: what is left stays in the spool."""
+
+
+@dataclass(slots=True)
+class Drained:
+    """What became of what was in the spool."""
+
+    stored: int = 0
+    quarantined: int = 0
+    set_aside: int = 0
+    """Refused by the database in any form, or damaged: in a file for a person to look at."""
+
+
+class Draining:
+    """Empties what nobody writes. Any number may at once, in any number of processes of the machine.
+
+    Between transactions it waits as long as one took, so that replies that come in have the database as often.
+    ``wait`` gets seconds, and says whether to stop.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        store: Store,
+        duplicate_window: timedelta,
+        wait: Callable[[float], object] = lambda seconds: time.sleep(seconds),
+    ) -> None:
+        self._spool = spool
+        self._store = store
+        self._writer = Writer(store, duplicate_window)
+        self._wait = wait
+        self._said: set[str] = set()
+
+    def run(self) -> Drained:
+        """Store all that is left. Raises CannotStore, StoreError, OSError; what was stored by then stays so, once."""
+        drained = Drained()
+        if self._spool.is_empty():
+            return drained
+        self._store.probe()
+        with ExitStack() as held:
+            files = (path for path in self._spool.waiting() if held.enter_context(locked(path)))
+            mine = [path for path in islice(files, _FILES_AT_ONCE) if self._is_ours(path)]
+            for path in mine:
+                self._write([item for item in content_of(path).items if is_stop(item)])
+            for path in mine:
+                content = content_of(path)
+                outcomes = self._write(content.items)
+                refused = [item for item, outcome in zip(content.items, outcomes, strict=True) if outcome is _NEVER]
+                content.damaged += map(line_of, refused)
+                self._spool.remove(path, content)
+                became = Counter(outcomes)
+                drained.stored += became[Outcome.STORED]
+                drained.quarantined += became[Outcome.QUARANTINED]
+                drained.set_aside += len(content.damaged)
+        if drained != Drained():
+            _log.info("from the spool into the database: %s", drained)
+        return drained
+
+    def _write(self, items: Sequence[Spooled]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for start in range(0, len(items), _AT_ONCE):
+            began = time.monotonic()
+            outcomes += self._writer.write(items[start : start + _AT_ONCE])
+            if Outcome.UNAVAILABLE in outcomes:
+                raise CannotStore("the database can't store a reply now: what was acknowledged waits in the spool")
+            if self._wait(time.monotonic() - began):
+                raise CannotStore("this process ends: what was acknowledged waits in the spool")
+        return outcomes
+
+    def _is_ours(self, path: Path) -> bool:
+        try:
+            content_of(path)
+        except OtherVersion as other:
+            if path.name not in self._said:
+                self._said.add(path.name)
+                _log.error("left in the spool: %s. The version that wrote it can empty it", other)
+            return False
+        return True
+
+
+_NEVER = Outcome.REFUSED

@@ -1,0 +1,154 @@
+"""One file of the spool: lines that are only ever appended, each on disk before its delivery is acknowledged.
+
+Who writes it holds its lock, and so does who empties it: of two processes one has it, and a dead one has none.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from receiver.vocabulary import new_id
+
+from .line import BEGIN, END, Corrupt, Spooled, item_of, line_of
+
+SUFFIX = ".push"
+_FORMAT, _VERSION = b"receiver-push ", b"1"
+_HEAD = _FORMAT + _VERSION + END
+
+
+class OtherVersion(Exception):
+    """A file that another version of the receiver wrote, and can read."""
+
+
+class Segment:
+    """A file that is being written. Every method raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.id = new_id()
+        self.path = folder / f"{self.id}{SUFFIX}"
+        begun = folder / f".{self.id}"
+        self._file = os.open(begun, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            # Locked before it can be found, so that nobody takes it for a dead one's.
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            write_all(self._file, _HEAD)
+            os.fsync(self._file)
+            os.rename(begun, self.path)
+            fsync_folder(folder)
+        except BaseException:
+            os.close(self._file)
+            for path in (begun, self.path):
+                path.unlink(missing_ok=True)
+            raise
+        self.size = len(_HEAD)
+
+    def append(self, items: Iterable[Spooled]) -> None:
+        """Have ``items`` on disk when this returns. After an error nothing more may be appended."""
+        said = b"".join(map(line_of, items))
+        try:
+            write_all(self._file, said)
+            os.fdatasync(self._file)
+        except OSError:
+            # What was answered with an error should not be there. Where it stays all the same, it is stored: nobody
+            # is harmed by a reply that was not acknowledged.
+            with suppress(OSError):
+                os.ftruncate(self._file, self.size)
+            raise
+        self.size += len(said)
+
+    def close(self) -> None:
+        """Leave it to whoever empties it."""
+        os.close(self._file)
+
+
+@dataclass(slots=True)
+class Content:
+    """What a file holds: ``damaged`` are pieces that had been written whole, ``torn`` the end of one that never was."""
+
+    items: list[Spooled] = field(default_factory=list)
+    damaged: list[bytes] = field(default_factory=list)
+    torn: bytes = b""
+
+
+def content_of(path: Path) -> Content:
+    """What is in a file. Raises OtherVersion, OSError."""
+    head, _, body = path.read_bytes().partition(END)
+    found = Content()
+    if head.startswith(_FORMAT) and head != _HEAD.removesuffix(END):
+        raise OtherVersion(
+            f"{path.name} has another format: {head.removeprefix(_FORMAT)[:20].decode('ascii', 'replace')}"
+        )
+    if head != _HEAD.removesuffix(END):
+        body = head + END + body  # the file's beginning is damaged, and its lines may be whole all the same
+    *others, last = body.split(BEGIN)
+    for piece in others:
+        line, _, rest = piece.partition(END)
+        found.damaged += [each for each in (_taken(found, line), rest) if each]
+    line, end, found.torn = last.partition(END)
+    damaged = _taken(found, line)
+    if damaged and end:
+        found.damaged.append(damaged)
+    elif damaged:
+        found.torn = damaged
+    return found
+
+
+def _taken(found: Content, line: bytes) -> bytes:
+    """Add what ``line`` holds; the line itself where it can't be read."""
+    if line:
+        try:
+            found.items.append(item_of(line))
+        except Corrupt:
+            return line
+    return b""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Whether nobody writes or empties the file, which nobody else then does while the block lasts. Raises OSError."""
+    try:
+        held = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # Somebody may have emptied and deleted it between our looking and locking.
+        yield os.fstat(held).st_nlink > 0
+    finally:
+        os.close(held)
+
+
+def segments(folder: Path) -> list[Path]:
+    """The files of a folder, the oldest first. Raises OSError."""
+    found = []
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            with suppress(ValueError):  # somebody else's file
+                if name.endswith(SUFFIX):
+                    found.append((UUID(name.removesuffix(SUFFIX)), folder / name))
+    return [path for _, path in sorted(found)]
+
+
+def write_all(file: int, content: bytes) -> None:
+    """Write all of ``content``. Raises OSError."""
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[os.write(file, remaining) :]
+
+
+def fsync_folder(folder: Path) -> None:
+    """Have on disk which files a folder has. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
