@@ -17,7 +17,7 @@ from .line import BEGIN, END, Corrupt, Spooled, item_of, line_of
 
 SUFFIX = ".push"
 _FORMAT, _VERSION = b"receiver-push ", b"1"
-_HEAD = _FORMAT + _VERSION + END
+HEAD = _FORMAT + _VERSION + END
 
 
 class OtherVersion(Exception):
@@ -35,7 +35,7 @@ class Segment:
         try:
             # Locked before it can be found, so that nobody takes it for a dead one's.
             fcntl.flock(self._file, fcntl.LOCK_EX)
-            write_all(self._file, _HEAD)
+            write_all(self._file, HEAD)
             os.fsync(self._file)
             os.rename(begun, self.path)
             fsync_folder(folder)
@@ -44,7 +44,7 @@ class Segment:
             for path in (begun, self.path):
                 path.unlink(missing_ok=True)
             raise
-        self.size = len(_HEAD)
+        self.size = len(HEAD)
 
     def append(self, items: Iterable[Spooled]) -> None:
         """Have ``items`` on disk when this returns. After an error nothing more may be appended."""
@@ -76,14 +76,18 @@ class Content:
 
 def content_of(path: Path) -> Content:
     """What is in a file. Raises OtherVersion, OSError."""
-    head, _, body = path.read_bytes().partition(END)
+    return content_in(path.read_bytes())
+
+
+def content_in(written: bytes) -> Content:
+    """What the bytes of a file hold. Raises OtherVersion."""
+    head, _, body = written.partition(END)
+    if head.startswith(_FORMAT) and head + END != HEAD:
+        version = head.removeprefix(_FORMAT)[:20].decode("ascii", "replace")
+        raise OtherVersion(f"a file of the spool has format {version}, and this receiver reads {_VERSION.decode()}")
+    if head + END != HEAD:
+        body = written  # the file's beginning is damaged, and its lines may be whole all the same
     found = Content()
-    if head.startswith(_FORMAT) and head != _HEAD.removesuffix(END):
-        raise OtherVersion(
-            f"{path.name} has another format: {head.removeprefix(_FORMAT)[:20].decode('ascii', 'replace')}"
-        )
-    if head != _HEAD.removesuffix(END):
-        body = head + END + body  # the file's beginning is damaged, and its lines may be whole all the same
     *others, last = body.split(BEGIN)
     for piece in others:
         line, _, rest = piece.partition(END)
