@@ -49,6 +49,8 @@ class Fallback:
         self._thread_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
+        if not spool.is_clear():
+            self._begin()  # somebody left it: a process that is gone
 
     def keep(self, item: Spooled) -> Outcome:
         """Have ``item`` in the spool: STORED is durable, and will be in the database."""
@@ -87,10 +89,13 @@ class Fallback:
             if not self.is_away:
                 self.is_away = True
                 _log.error("the database can't be used: replies go into the spool, %s", self._spool.folder)
-            if self._thread is None or self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._thread = threading.Thread(target=self._return, name="spool-drain", daemon=True)
-                self._thread.start()
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._thread is None or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._thread = threading.Thread(target=self._return, name="spool-drain", daemon=True)
+            self._thread.start()
 
     def _return(self) -> None:
         """Try again and again to store what is spooled; end where nothing of ours is left."""
@@ -115,7 +120,7 @@ class Fallback:
             if self.is_away:
                 return False  # it was opened anew
             self._thread = None
-        _log.warning("the database is back: what was in the spool is stored")
+        _log.warning("what was in the spool is stored: replies go into the database")
         return True
 
     def _drain(self) -> None:

@@ -1,4 +1,4 @@
-"""The spool's folder: what was kept is there for whoever comes next, within bounds, whatever has become of its files."""
+"""The spool's folder: what was kept is there for whoever comes next, within bounds, whatever became of its files."""
 
 import errno
 import os
