@@ -8,6 +8,8 @@ from sqlalchemy import Engine, ExceptionContext, create_engine, event, exc, make
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from . import sqlite_file
+
 # Seconds. Long enough for another writer's transaction, shorter than the wait of whoever waits for us.
 LOCK_TIMEOUT = 4
 RELAXED_LOCK_TIMEOUT = 2
@@ -45,6 +47,7 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
     engine = create_engine(parsed, **options)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _relax if relaxed else _set_pragmas)
+        sqlite_file.watch(engine)
         if not relaxed:
             event.listen(engine, "begin", _begin_immediate)
     else:

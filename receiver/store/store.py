@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exc, make_url, select
 
 from receiver.vocabulary import Quarantined, Reply
 
-from . import migrate
+from . import migrate, sqlite_file
 from .engine import empty_log, open_engine
 from .errors import Conflict, Refused, Unavailable
 from .failure import is_unavailable, is_worth_retrying
@@ -65,7 +65,11 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable once this block is left without an error. Raises StoreError."""
         with translated(), self._engine.begin() as connection:
+            info = connection.info
             yield connection
+        if sqlite_file.is_lost(info):
+            self._engine.dispose()
+            raise Unavailable("its file was deleted or replaced while it was open, and what was written went with it")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
