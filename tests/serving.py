@@ -91,6 +91,11 @@ class Server:
         path = self.directory / "server.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    @property
+    def data_dir(self) -> Path:
+        """Its DATA_DIR."""
+        return Path(self.env["RECEIVER_DATA_DIR"])
+
     def running(self) -> bool:
         """Whether its first process lives."""
         return self._process is not None and self._process.poll() is None
@@ -173,7 +178,7 @@ class Server:
 
     def wait_until_stored(self) -> None:
         """Until nothing waits in its spool: what it could not store at once is in the database then."""
-        spool = Spool(Path(self.env["RECEIVER_DATA_DIR"]), Limits(0, 0))
+        spool = Spool(self.data_dir, Limits(0, 0))
         deadline = time.monotonic() + STORES_WITHIN
         while not spool.is_empty():
             if time.monotonic() > deadline:

@@ -8,6 +8,7 @@ from typing import Any
 
 from receiver.config import Settings
 from receiver.gateway.polling import Spool
+from receiver.intake.spool import spool_of
 from receiver.store import tasks
 from receiver.store.errors import StoreError
 from receiver.store.store import Store
@@ -35,6 +36,10 @@ class Says(StrEnum):
     DISK_LOW = "disk-low"
     DISK_FULL = "disk-full"
     DISK_UNKNOWN = "disk-unknown"
+    PUSHED_NONE = "pushed-none"
+    PUSHED_WAITING = "pushed-waiting"
+    PUSHED_DAMAGED = "pushed-damaged"
+    PUSHED_UNKNOWN = "pushed-unknown"
     SPOOL_EMPTY = "spool-empty"
     SPOOL_WAITING = "spool-waiting"
     SPOOL_CORRUPT = "spool-corrupt"
@@ -49,6 +54,9 @@ LEVELS = {
     Says.DISK_LOW: Level.WARN,
     Says.DISK_FULL: Level.BAD,
     Says.DISK_UNKNOWN: Level.BAD,
+    Says.PUSHED_WAITING: Level.BAD,
+    Says.PUSHED_DAMAGED: Level.BAD,
+    Says.PUSHED_UNKNOWN: Level.BAD,
     Says.SPOOL_WAITING: Level.WARN,
     Says.SPOOL_CORRUPT: Level.BAD,
     Says.TASK_NEVER: Level.BAD,
@@ -72,7 +80,7 @@ class Finding:
 
 def health(settings: Settings, store: Store) -> list[Finding]:
     """How everything is that can be known from this machine. Raises StoreError where the database can't be read."""
-    return [_database(store), _disk(settings), _spool(settings), *_tasks(settings, store)]
+    return [_database(store), _disk(settings), pushed(settings), _spool(settings), *_tasks(settings, store)]
 
 
 def _database(store: Store) -> Finding:
@@ -100,6 +108,20 @@ def judged(free: int, share: float) -> Says:
     if (free < _FULL_BYTES and share < _LOW_SHARE) or (share < _FULL_SHARE and free < _LOW_BYTES):
         return Says.DISK_FULL
     return Says.DISK_LOW if free < _LOW_BYTES and share < _LOW_SHARE else Says.DISK_ROOM
+
+
+def pushed(settings: Settings) -> Finding:
+    """Whether replies wait on this machine's disk for the database, or were set aside there."""
+    spool = spool_of(settings)
+    folder = spool.folder.absolute()
+    try:
+        found = spool.look()
+    except OSError as failure:
+        return Finding(Says.PUSHED_UNKNOWN, {"folder": folder, "error": failure.strerror or str(failure)})
+    values = {"folder": folder, "size": found.size, "damaged": found.damaged}
+    if found.files:
+        return Finding(Says.PUSHED_WAITING, values)
+    return Finding(Says.PUSHED_DAMAGED if found.damaged else Says.PUSHED_NONE, values)
 
 
 def _spool(settings: Settings) -> Finding:

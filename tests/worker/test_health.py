@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from receiver.config import Settings
+from receiver.intake.spool import spool_of
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
 from receiver.worker.health import Level, Says, health, judged
 from receiver.worker.lease import Leases
+from tests.intake.replies import reply
 
 GB = 1_000_000_000
 
@@ -42,7 +44,7 @@ def test_a_disk_is_judged_by_what_is_left_and_by_its_size(free: int, share: floa
 
 def test_a_new_installation_waits_for_its_worker(settings: Settings, store: Store) -> None:
     found = health(settings, store)
-    assert [each.says for each in found[:3]][::2] == [Says.DATABASE_WRITES, Says.SPOOL_EMPTY]
+    assert [found[place].says for place in (0, 2, 3)] == [Says.DATABASE_WRITES, Says.PUSHED_NONE, Says.SPOOL_EMPTY]
     assert {each.task: each.says for each in found if each.task} == dict.fromkeys(
         ["search-index", "counts", "poll:demo", "send"], Says.TASK_NEVER
     )
@@ -72,6 +74,13 @@ def test_what_waits_and_what_can_not_be_read_is_told(settings: Settings, store: 
     assert Says.SPOOL_WAITING in [each.says for each in health(settings, store)]
     (folder / f"{new_id()}.corrupt").write_bytes(b"x")
     assert Says.SPOOL_CORRUPT in [each.says for each in health(settings, store)]
+    spool = spool_of(settings)
+    spool.keep([reply("a")])
+    assert Says.PUSHED_WAITING in [each.says for each in health(settings, store)]
+    spool.seal()
+    (path,) = spool.waiting()
+    path.rename(path.with_suffix(".damaged"))
+    assert Says.PUSHED_DAMAGED in [each.says for each in health(settings, store)]
     gone = settings.model_copy(update={"data_dir": settings.data_dir / "nowhere"})
     assert Says.DISK_UNKNOWN in [each.says for each in health(gone, store)]
 

@@ -18,6 +18,7 @@ from receiver.gateway.simulator.wire import Encoding, parameters, request, writt
 from receiver.store import overview, services, stats, tasks
 from receiver.vocabulary import Reason
 from receiver.vocabulary.periods import By, period
+from receiver.worker.health import pushed
 from receiver.worker.roster import task_names
 from receiver.worker.status import State, status
 
@@ -83,6 +84,7 @@ def _page(tried: str | None = None) -> str:
         troubled=[task for task in known if task["state"] in _TROUBLED],
         never=[name for name in here if name not in {task["name"] for task in known}],
         settings=settings,
+        spool=pushed(settings),
         balance=parts().balance,
         poll=next((task for task in known if task["name"] == task_name(settings.gateway_name or "")), None),
         wording=wording,

@@ -113,11 +113,20 @@ class Spool:
         path.unlink()
         fsync_folder(self.folder)
 
+    def look(self) -> Status:
+        """What is there now, from the names and sizes of files alone. Raises OSError."""
+        names = _names(self.folder)
+        return Status(
+            files=sum(name.endswith(SUFFIX) for name in names),
+            size=_size(self.folder),
+            damaged=sum(name.endswith(DAMAGED) for name in names),
+            torn=sum(name.endswith(TORN) for name in names),
+        )
+
     def status(self) -> Status:
-        """What is there now. Raises OSError."""
-        found = Status()
+        """The same with what is in the files. Raises OSError."""
+        found = self.look()
         for path in segments(self.folder):
-            found.files += 1
             try:
                 items = content_of(path).items
             except OtherVersion:
@@ -129,10 +138,6 @@ class Spool:
             found.stops += sum(map(is_stop, items))
             times = [item.received_at for item in items] + ([found.oldest] if found.oldest else [])
             found.oldest = min(times, default=None)
-        names = _names(self.folder)
-        found.damaged = sum(name.endswith(DAMAGED) for name in names)
-        found.torn = sum(name.endswith(TORN) for name in names)
-        found.size = _size(self.folder)
         return found
 
     def check_room(self) -> None:

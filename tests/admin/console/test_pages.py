@@ -11,12 +11,14 @@ from receiver.access.audit import Via
 from receiver.access.people import People
 from receiver.access.roles import Role
 from receiver.admin.console.audit_words import ACTIONS, VIA
+from receiver.intake.spool import Limits, Spool
 from receiver.store import services
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin, running
 from tests.admin.console.conftest import LogIn
 from tests.admin.console.visitor import PASSWORD, Visitor, somebody, visiting
 from tests.filled import Filled
+from tests.intake.replies import reply
 from tests.postgres import Postgres
 from tests.serving import Server
 
@@ -65,6 +67,23 @@ def test_the_overview_counts_and_says_what_to_do(admin: Admin, log_in: LogIn) ->
     assert "No worker has run yet" in page
     assert "Push a test reply" not in page, "a viewer may not"
     assert "13900000001" not in page
+
+
+def test_replies_that_wait_in_the_spool_are_an_alarm_on_overview_and_health(admin: Admin, log_in: LogIn) -> None:
+    viewer = log_in(Role.VIEWER)
+    assert "Spool of pushed replies" not in viewer.get("/").words
+    spool = Spool(admin.server.data_dir, Limits.of_megabytes(10, 0))
+    spool.keep([reply("hello", "+8613900000006")])
+    try:
+        for path in ("/", "/health"):
+            page = viewer.get(path).words
+            assert "of acknowledged replies wait to be stored" in page
+            assert "this machine sends nothing" in page
+            assert "13900000006" not in page
+    finally:
+        for waiting in spool.waiting():
+            waiting.unlink()
+    assert "Spool of pushed replies" not in viewer.get("/").words
 
 
 def test_the_overview_tells_the_last_day_by_hour_and_service(admin: Admin, log_in: LogIn) -> None:

@@ -1,0 +1,72 @@
+"""``receiver spool``: what waits on disk is counted without a database, and stored by hand."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from receiver.intake.spool import Limits, Spool
+from receiver.store.tables import messages, optouts
+from tests.cli.conftest import Filled, Run, on_terminal
+from tests.intake.replies import quarantined, reply, rows
+
+
+@pytest.fixture
+def spool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Spool]:
+    monkeypatch.setenv("RECEIVER_DATA_DIR", str(tmp_path / "data"))
+    spool = Spool(tmp_path / "data", Limits.of_megabytes(10, 0))
+    yield spool
+    spool.seal()
+
+
+def test_what_waits_is_counted_without_a_database(spool: Spool, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert [(row["spool"], row["waiting"]) for row in run("spool", "status").rows] == [("pushed", 0), ("pulled", 0)]
+    first = reply("hello")
+    spool.keep([first, reply("0000"), quarantined()])
+    pushed, _ = run("spool", "status").rows
+    assert (pushed["waiting"], pushed["stops"], pushed["damaged"], pushed["torn"]) == (3, 1, 0, 0)
+    assert pushed["oldest"].startswith(first.received_at.strftime("%Y-%m-%dT%H:%M:%S"))
+    assert "39000" not in str(pushed)
+
+
+def test_people_see_a_table_and_what_to_do_about_damage(spool: Spool) -> None:
+    spool.keep([reply("hello")])
+    spool.seal()
+    (path,) = spool.waiting()
+    path.rename(path.with_suffix(".damaged"))
+    shown = on_terminal(["spool", "status"]).out
+    assert "unsubscribes among them" in shown
+    assert "docs/operations.md" in shown
+
+
+def test_it_is_emptied_by_hand_once(filled: Filled, spool: Spool, run: Run) -> None:
+    items = [reply("hello"), reply("0000")]
+    spool.keep(items)
+    assert run("spool", "drain").rows == [{"stored": 0, "quarantined": 0, "set_aside": 0, "waiting": 2}], (
+        "a process that runs writes it"
+    )
+    spool.seal()
+    assert run("spool", "drain").rows == [{"stored": 2, "quarantined": 0, "set_aside": 0, "waiting": 0}]
+    assert [row.id for row in rows(filled.store, messages)] == [item.id for item in items]
+    assert [row.phone for row in rows(filled.store, optouts)] == ["+8613900005001"]
+    assert run("spool", "drain").rows == [{"stored": 0, "quarantined": 0, "set_aside": 0, "waiting": 0}]
+
+
+def test_what_is_damaged_is_status_1_and_a_database_that_is_away_status_3(
+    sqlite: Filled, sqlite_url: str, spool: Spool, run: Run
+) -> None:
+    spool.keep([reply("hello"), reply("words")])
+    spool.seal()
+    (path,) = spool.waiting()
+    path.write_bytes(path.read_bytes().replace(b"words", b"wOrds"))
+    with contextlib.closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ran = run("spool", "drain")
+        assert (ran.status, ran.out) == (3, "")
+        assert "database" in ran.err
+    ran = run("spool", "drain")
+    assert (ran.status, ran.rows) == (1, [{"stored": 1, "quarantined": 0, "set_aside": 1, "waiting": 0}])
+    assert "wOrds" not in ran.err
