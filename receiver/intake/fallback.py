@@ -112,7 +112,12 @@ class Fallback:
                 _log.exception("the spool could not be emptied")
 
     def _emptied(self) -> bool:
-        self._drain()
+        try:
+            self._drain()
+        except OSError:
+            # It is the spool that fails: whether the database does, the next reply finds out.
+            self.is_away = False
+            raise
         # What could be stored proves that the next ones can. Some came in meanwhile.
         self.is_away = False
         self._drain()
