@@ -56,6 +56,8 @@ class Action(StrEnum):
     SECOND_FACTOR_ENABLED = "person.second-factor-enabled"
     SECOND_FACTOR_DISABLED = "person.second-factor-disabled"
     TEST_PUSHED = "test.pushed"
+    DATABASE_BACKED_UP = "database.backed-up"
+    DATABASE_RESTORED = "database.restored"
 
 
 # What this process has noted of this hour.

@@ -86,6 +86,13 @@ def _who_is_logged_in() -> str | None:
         return None
 
 
+def confirm_loss(question: str) -> None:
+    """Have whoever sits at the terminal agree. Raises Abort, and UsageError where nobody does."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("this loses data: say --yes where nobody can be asked")
+    click.confirm(question, abort=True, err=True)
+
+
 @contextmanager
 def watched(description: str) -> Iterator[Callable[[int, int], None]]:
     """What takes how much is done, of how much: a bar where standard error is a terminal, else nothing."""

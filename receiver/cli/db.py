@@ -1,20 +1,25 @@
-"""``receiver db``: the database's schema."""
+"""``receiver db``: the database's schema, and its backups."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import click
 
+from receiver.access import Action
+from receiver.store import audit_log
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
 
+from .acts import confirm_loss
+from .backup import backup, check_backup, restore
 from .database import NoDatabase, refuse_missing, settings, sqlite_file
+from .output import CHINA, hint
 
 
 @click.group("db")
 def command() -> None:
-    """The database's schema: bring it up to date, take it back, or see where it is.
+    """The database: bring its schema up to date or take it back, back it up, and restore it.
 
     "receiver serve" brings it up to date by itself.
 
@@ -23,7 +28,12 @@ def command() -> None:
       receiver db upgrade
       receiver db current
       receiver db downgrade 0001
+      receiver db backup -o receiver.backup
     """
+
+
+for each in (backup, check_backup, restore):
+    command.add_command(each)
 
 
 @command.command("upgrade")
@@ -62,7 +72,9 @@ def downgrade(revision: str, yes: bool) -> None:
     with _schema(Store(chosen.url, pooled=False)) as store:
         before = _revision(store)
         if not yes:
-            _confirm(f"Take {store.description} from {before} back to {revision}? The rows that go with it are lost.")
+            confirm_loss(
+                f"Take {store.description} from {before} back to {revision}? The rows that go with it are lost."
+            )
         store.downgrade(revision)
         click.echo(f"{before} -> {store.revision() or 'nothing'}")
 
@@ -74,9 +86,17 @@ def current() -> None:
     refuse_missing(chosen)
     with _schema(Store(chosen.url, pooled=False)) as store:
         revision = _revision(store)
+        last = _last_backup(store) if revision == HEAD else None
     click.echo(f"{revision} (head)" if revision == HEAD else revision)
     if revision != HEAD:
         click.echo(f'This receiver needs {HEAD}: run "receiver db upgrade", or use the newer receiver', err=True)
+    else:
+        hint(f"Last backup: {last.astimezone(CHINA):%Y-%m-%d %H:%M} (UTC+8)" if last else "There was no backup yet")
+
+
+def _last_backup(store: Store) -> datetime | None:
+    with store.reading() as connection:
+        return audit_log.last(connection, Action.DATABASE_BACKED_UP)
 
 
 @contextmanager
@@ -96,9 +116,3 @@ def _revision(store: Store) -> str:
     if revision is None:
         raise NoDatabase(f'no database yet in {store.description}: run "receiver db upgrade" (or "receiver serve")')
     return revision
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("this loses data: say --yes where nobody can be asked")
-    click.confirm(question, abort=True, err=True)

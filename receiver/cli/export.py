@@ -1,8 +1,6 @@
 """Exports into a file that is whole or not there, or to standard output."""
 
 import io
-import os
-import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +13,7 @@ import click
 from receiver.export import FORMATS
 
 from .output import Column, Row, terminal_safe
+from .whole_file import replacing
 
 _PROGRESS_EVERY = 1_000
 
@@ -33,27 +32,6 @@ def write(
     except OSError as error:
         target = output if to_file else "to standard output"
         raise click.ClickException(f"can't write {target}: {error.strerror or error}") from error
-
-
-@contextmanager
-def replacing(output: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """A file beside ``output`` that takes its place when the block is left without an error."""
-    target = Path(os.path.realpath(output))
-    if target.exists():
-        if not stat.S_ISREG(target.stat().st_mode):
-            raise click.ClickException(f"{output} is no regular file: leave -o away to write to standard output")
-        if not force:
-            raise click.ClickException(f"{output} exists: choose another name, or replace it with --force")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 @contextmanager

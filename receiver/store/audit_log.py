@@ -43,6 +43,12 @@ def was_noted(connection: Connection, action: str, actor: str, target: str | Non
     return connection.execute(found).first() is not None
 
 
+def last(connection: Connection, action: str) -> datetime | None:
+    """When an act of this kind was noted last."""
+    newest = select(audit.c.at).where(audit.c.action == action).order_by(audit.c.id.desc()).limit(1)
+    return connection.scalar(newest)
+
+
 def page(
     connection: Connection,
     chosen: Filter,

@@ -107,8 +107,7 @@ def lies_ahead(connection: Connection, place: Place) -> bool:
     It is of another database, or of this one before it was put back to an earlier state.
     """
     if connection.dialect.name == "sqlite":
-        given = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        return place.position > (connection.scalar(given) or 0)
+        return place.position > given_out(connection)
     return place.position >= (connection.scalar(select(func.receiver_horizon())) or 0)
 
 
@@ -125,17 +124,36 @@ def touch(connection: Connection, ids: Iterable[UUID]) -> None:
         connection.execute(statement.values(position=next_))
 
 
-def realign(connection: Connection) -> bool:
+def given_out(connection: Connection) -> int:
+    """Up to where positions may have been given out, for messages that are there or not any more."""
+    if connection.dialect.name == "sqlite":
+        return connection.scalar(_SEQUENCE) or 0
+    return (connection.scalar(_NEXT) or 0) + (connection.scalar(_OFFSET) or 0)
+
+
+def continue_behind(connection: Connection, position: int) -> None:
+    """Have every position that is given out from now on be greater than ``position``."""
+    if connection.dialect.name == "postgresql":
+        realign(connection, behind=position)
+        return
+    given = {"position": position}
+    raised = text("UPDATE sqlite_sequence SET seq = max(seq, :position) WHERE name = 'messages'")
+    if connection.execute(raised, given).rowcount == 0:
+        connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', :position)"), given)
+
+
+def realign(connection: Connection, *, behind: int = 0) -> bool:
     """Have positions go on behind those that are there, where this cluster counts from less; whether it did.
 
     A dump that is read into another cluster keeps its positions, and brings no count of transactions. Whoever writes
-    before this is passed over by readers of the feed: it is done before replies are received.
+    before this is passed over by readers of the feed: it is done before replies are received. They go on behind
+    ``behind`` as well.
     """
-    if connection.dialect.name != "postgresql" or not _excess(connection):
+    if connection.dialect.name != "postgresql" or not _excess(connection, behind):
         return False
     # Who is writing ends first, and who wants to waits: no position is given out by the old count meanwhile.
     connection.execute(text("LOCK TABLE messages IN SHARE ROW EXCLUSIVE MODE"))
-    excess = _excess(connection)
+    excess = _excess(connection, behind)
     offset = connection.scalar(_OFFSET) or 0
     for function in (POSITION_POSTGRESQL, HORIZON_POSTGRESQL) if excess else ():
         connection.execute(text(function.format(offset=offset + excess)))
@@ -143,13 +161,14 @@ def realign(connection: Connection) -> bool:
 
 
 _OFFSET = text("SELECT receiver_horizon() - pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+_NEXT = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+_SEQUENCE = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
 
 
-def _excess(connection: Connection) -> int:
+def _excess(connection: Connection, behind: int) -> int:
     """By how much the greatest position is too great for the next transaction to come behind it; 0 where it is not."""
     newest = connection.scalar(select(func.max(messages.c.position)).where(_HAS_PLACE)) or 0
-    next_ = connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) or 0
-    return max(0, newest + 1 - next_ - (connection.scalar(_OFFSET) or 0))
+    return max(0, max(newest, behind) + 1 - given_out(connection))
 
 
 def _behind(connection: Connection, place: Place) -> tuple[ColumnElement[bool], ...]:

@@ -21,28 +21,48 @@ HEAD = "0012"
 def current(engine: Engine) -> str | None:
     """The database's revision; None where it was never migrated."""
     with engine.connect().execution_options(reading=True) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision
+        return revision_of(connection)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """As ``current``, within a transaction."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def is_known(revision: str) -> bool:
+    """Whether this receiver's migrations lead to it; else it is a newer one's."""
+    return revision.isascii() and revision.isdigit() and int(revision) <= int(HEAD)
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Apply what is missing up to ``revision``; safe to call from many processes at once."""
+    with locked(engine) as connection:
+        upgrade_within(connection, revision)
+
+
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """As ``upgrade``, within a transaction that ``locked`` has begun."""
     from alembic import command
 
-    with _locked(engine) as connection:
-        command.upgrade(_configured(connection), revision)
-        if connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD:
-            feed.realign(connection)
+    command.upgrade(_configured(connection), revision)
+    if revision_of(connection) == HEAD:
+        feed.realign(connection)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take back what came after ``revision`` (``base``: everything, rows included)."""
+    with locked(engine) as connection:
+        downgrade_within(connection, revision)
+
+
+def downgrade_within(connection: Connection, revision: str) -> None:
+    """As ``downgrade``, within a transaction that ``locked`` has begun."""
     from alembic import command
 
-    with _locked(engine) as connection:
-        command.downgrade(_configured(connection), revision)
+    command.downgrade(_configured(connection), revision)
 
 
 def ensure_current(engine: Engine) -> bool:
@@ -69,7 +89,8 @@ def _configured(connection: Connection) -> Any:
 
 
 @contextmanager
-def _locked(engine: Engine) -> Iterator[Connection]:
+def locked(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which nobody else migrates; it may wait some seconds for others' locks."""
     # SQLite: BEGIN IMMEDIATE is the lock.
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":

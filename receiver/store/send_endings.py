@@ -1,4 +1,4 @@
-"""Ends of a send without an answer: refused like another batch, cancelled, or settled by a person."""
+"""Ends of a send without an answer: refused like another batch, cancelled, put in doubt, or settled by a person."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -47,6 +47,25 @@ def settle(connection: Connection, send_id: UUID, phones: Sequence[str] | None, 
         .values(state=ANSWERED)
     )
     return settled
+
+
+def doubt_open(connection: Connection, detail: str) -> int:
+    """Put in doubt what is queued or being sent, of all sends; how many people."""
+    opened = connection.execute(
+        update(send_batches)
+        .where(send_batches.c.state.in_([State.QUEUED, State.SENDING]))
+        .values(state=State.IN_DOUBT, detail=detail)
+        .returning(send_batches.c.send_id, send_batches.c.number)
+    ).all()
+    people = 0
+    for send_id, number in opened:
+        in_batch = send_recipients.c.send_id == send_id, send_recipients.c.batch == number
+        people += connection.execute(
+            update(send_recipients)
+            .where(*in_batch, send_recipients.c.state == State.QUEUED)
+            .values(state=State.IN_DOUBT, detail=detail)
+        ).rowcount
+    return people
 
 
 def _end(connection: Connection, send_id: UUID, **ended: Any) -> int:

@@ -34,6 +34,7 @@ class Store:
         self._filing: Filing | None = None
         self._filing_read = 0.0
         self.description = make_url(url).render_as_string(hide_password=True)
+        self.engine = self._engine.dialect.name
 
     def record(self, replies: Sequence[Reply], quarantined: Sequence[Quarantined], duplicate_window: timedelta) -> None:
         """Store a batch in one durable transaction, with what its unsubscribes entail (``store.record``).
@@ -113,6 +114,12 @@ class Store:
         """Take migrations back to ``revision`` or ``base``. Raises StoreError."""
         with translated():
             migrate.downgrade(self._engine, revision)
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A transaction as ``writing``, in which nobody else changes the schema. Raises StoreError."""
+        with translated(), migrate.locked(self._engine) as connection:
+            yield connection
 
     def close(self) -> None:
         self._engine.dispose()

@@ -45,6 +45,8 @@ ACTIONS: dict[str, Words] = {
     Action.SECOND_FACTOR_ENABLED: lazy_gettext("turned the second factor on"),
     Action.SECOND_FACTOR_DISABLED: lazy_gettext("turned the second factor off"),
     Action.TEST_PUSHED: lazy_gettext("pushed a test reply"),
+    Action.DATABASE_BACKED_UP: lazy_gettext("backed the database up"),
+    Action.DATABASE_RESTORED: lazy_gettext("restored the database from a backup"),
 }
 DETAILS: dict[str, Words] = {
     "role": lazy_gettext("role"),

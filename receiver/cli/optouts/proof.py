@@ -10,8 +10,8 @@ from typing import IO, Any, Literal
 import click
 
 from receiver.cli.database import opened, settings
-from receiver.cli.export import replacing as replacing
 from receiver.cli.output import terminal_safe
+from receiver.cli.whole_file import replacing
 from receiver.optout.proof import NothingKnown, prove
 from receiver.optout.proof_check import check
 from receiver.optout.proof_forms import rendered
