@@ -95,6 +95,7 @@ class _Hashed:
         self._stream.flush()
         self._stream.seek(-_DIGITS, os.SEEK_END)
         self._stream.write(digest.encode())
+        self._stream.flush()
         return digest
 
 

@@ -6,8 +6,8 @@ the values in JSON, on PostgreSQL what COPY says.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -40,17 +40,18 @@ def tables(connection: Connection) -> dict[str, list[str]]:
     return {name: [column["name"] for column in found.get_columns(name)] for name in held}
 
 
-def lines(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[bytes]:
+def lines(connection: Connection, table: str, columns: Sequence[str]) -> Generator[bytes, None, None]:
     """A table's rows in chunks of whole lines."""
     read = _lines_of_sqlite if connection.dialect.name == "sqlite" else _lines_of_postgresql
     gathered: list[bytes] = []
     size = 0
-    for line in read(connection, table, columns):
-        gathered.append(line)
-        size += len(line)
-        if size >= _CHUNK:
-            yield b"".join(gathered)
-            gathered, size = [], 0
+    with closing(read(connection, table, columns)) as found:
+        for line in found:
+            gathered.append(line)
+            size += len(line)
+            if size >= _CHUNK:
+                yield b"".join(gathered)
+                gathered, size = [], 0
     yield b"".join(gathered)
 
 
@@ -63,7 +64,7 @@ def put(connection: Connection, table: str, columns: Sequence[str], chunks: Iter
         raise Broken(f"its rows of {table} do not fit that table") from None
 
 
-def _lines_of_sqlite(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[bytes]:
+def _lines_of_sqlite(connection: Connection, table: str, columns: Sequence[str]) -> Generator[bytes, None, None]:
     statement = f"SELECT {', '.join(columns)} FROM {table}"
     with connection.exec_driver_sql(statement, execution_options={"yield_per": _AT_ONCE}) as result:
         for row in result:
@@ -91,7 +92,7 @@ def _row(line: bytes, width: int) -> tuple[Any, ...]:
     return row
 
 
-def _lines_of_postgresql(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[bytes]:
+def _lines_of_postgresql(connection: Connection, table: str, columns: Sequence[str]) -> Generator[bytes, None, None]:
     with _told(connection), _cursor(connection) as cursor, cursor.copy(_copy("TO STDOUT", table, columns)) as copy:
         for line in copy:
             yield bytes(line)

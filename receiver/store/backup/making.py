@@ -1,5 +1,6 @@
 """A backup is made: every table of one moment, while everybody goes on."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import IO
 
@@ -47,9 +48,11 @@ def _everything(connection: Connection, archive: Archive, receiver: str, progres
         done[0] += rows
         progress(done[0], of)
 
-    contents = [
-        archive.add(name, columns, content.lines(connection, name, columns), counted) for name, columns in held.items()
-    ]
+    contents = []
+    for name, columns in held.items():
+        # Closed at once where it can't be written: PostgreSQL would wait for ever for who has stopped reading.
+        with closing(content.lines(connection, name, columns)) as chunks:
+            contents.append(archive.add(name, columns, chunks, counted))
     sequence, head = ledger.head(connection)
     return Manifest(
         receiver=receiver,
