@@ -145,11 +145,11 @@ def _server(contender: Contender, directory: Path, postgres: Postgres) -> Server
 
 def _measure(server: Server, turn: int, seconds: int, connections: int) -> Sample:
     """One contender's turn: warmed up, loaded, and its table counted."""
-    before = server.stored()
-    warm_up = drive(server.port, run=2 * turn, seconds=WARM_UP_SECONDS, connections=connections)
-    cpu = server.cpu_seconds()
-    load = drive(server.port, run=2 * turn + 1, seconds=seconds, connections=connections)
-    cpu = server.cpu_seconds() - cpu
+    with server.as_measured() as before:
+        warm_up = drive(server.port, run=2 * turn, seconds=WARM_UP_SECONDS, connections=connections)
+        cpu = server.cpu_seconds()
+        load = drive(server.port, run=2 * turn + 1, seconds=seconds, connections=connections)
+        cpu = server.cpu_seconds() - cpu
     after = server.stored()
     return Sample(
         load=load,

@@ -8,6 +8,8 @@ class Database(StrEnum):
     NONE = "none"
     SQLITE = "SQLite"
     POSTGRESQL = "PostgreSQL"
+    SPOOL = "SQLite, locked"
+    """By somebody who does not let go: replies go into the spool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ def _orm(database: Database) -> Contender:
 
 EMPTY = Contender("Flask, empty view", Database.NONE, "bench.baselines.empty")
 OURS = {database: _ours(database) for database in (Database.SQLITE, Database.POSTGRESQL)}
+SPOOL = Contender("receiver, spool", Database.SPOOL, "receiver serve --role callback")
 ORM = {database: _orm(database) for database in (Database.SQLITE, Database.POSTGRESQL)}
 ASYNCPG = Contender("FastAPI + asyncpg, one commit each", Database.POSTGRESQL, "bench.baselines.asyncpg_app")
 
 # Those that are compared with the empty view stand next to it, so that a machine that changes its pace changes it for
 # both.
-ALL = (EMPTY, *OURS.values(), *ORM.values(), ASYNCPG)
+ALL = (EMPTY, *OURS.values(), SPOOL, *ORM.values(), ASYNCPG)

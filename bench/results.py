@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from .contenders import EMPTY, ORM, OURS, Contender
+from .contenders import EMPTY, ORM, OURS, SPOOL, Contender
 from .load import Load
 
 # The budget of the receive path.
@@ -92,11 +92,7 @@ def budget(table: Sequence[Row]) -> list[Promise]:
             Promise(
                 f"{database}: callback process ≤ {MEMORY_MB:g} MB", f"{row.memory_mb:.0f}", row.memory_mb <= MEMORY_MB
             ),
-            Promise(
-                f"{database}: every reply answered 0, and stored",
-                f"{row.errors} errors, {row.lost} missing",
-                not row.errors and not row.lost,
-            ),
+            _all_stored(str(database), row),
         ]
         if row.of_orm is not None:
             promises.append(
@@ -106,7 +102,12 @@ def budget(table: Sequence[Row]) -> list[Promise]:
                     row.of_orm >= OF_ORM,
                 )
             )
-    return promises
+    return promises + [_all_stored("spool", row) for row in table if row.contender is SPOOL]
+
+
+def _all_stored(name: str, row: Row) -> Promise:
+    said = f"{row.errors} errors, {row.lost} missing"
+    return Promise(f"{name}: every reply answered 0, and stored", said, not row.errors and not row.lost)
 
 
 def _row(contender: Contender, rounds: Rounds) -> Row:

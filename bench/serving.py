@@ -1,17 +1,20 @@
 """One contender's server, on a port and a database of its own, and what it takes of the machine."""
 
+import contextlib
 import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 from sqlalchemy import func, select
 
+from receiver.intake.spool import Limits, Spool
 from receiver.store.store import Store
 from receiver.store.tables import messages
 from tests.serving import free_port
@@ -69,6 +72,18 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._stop()
 
+    @contextlib.contextmanager
+    def as_measured(self) -> Iterator[int | None]:
+        """Have its database as it is to be, locked where the spool is measured; how many rows are stored before."""
+        before = self.stored()
+        if self.contender.database is not Database.SPOOL:
+            yield before
+            return
+        assert before is not None
+        with self._store.writing():
+            self._wait_until_ready()  # this reply waits for the database, the next ones don't
+            yield before + 1
+
     def cpu_seconds(self) -> float:
         """Processor time of all its processes until now, in user and system mode."""
         return sum(times.user + times.system for times in (process.cpu_times() for process in self._processes()))
@@ -78,9 +93,13 @@ class Server:
         return max(process.memory_info().rss for process in self._processes()) / 2**20
 
     def stored(self) -> int | None:
-        """Rows in its table; None where it stores none."""
+        """Rows in its table, once its spool is empty; None where it stores none."""
         if self.contender.database is Database.NONE:
             return None
+        spool = Spool(self._directory, Limits(0, 0))
+        while not spool.is_empty():
+            self._processes()
+            time.sleep(0.1)
         with self._store.reading() as connection:
             return connection.scalar(select(func.count()).select_from(messages))
 
