@@ -95,6 +95,10 @@ _COMMON: dict[str, Any] = {
     "graceful_timeout": DRAIN_SECONDS,
     "control_socket_disable": True,
     "http_parser": "python",
+    # Whom a proxy speaks for, and whether by TLS, is asked of TRUSTED_PROXIES alone. By default gunicorn believes
+    # whoever comes from this machine, about the path too.
+    "forwarded_allow_ips": "",
+    "forwarder_headers": "",
     "keepalive": 10,
 }
 

@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from flask import Response
 from flask_openapi3 import Info, OpenAPI
 
 from receiver.config import Settings
@@ -13,18 +12,9 @@ from .api import add_api, problems
 from .api.documents import DESCRIPTION
 from .api.routes import SECURITY
 from .console import add_console
-from .console.gate import is_consoles
+from .hardening import harden
 from .health import add_health
 from .parts import Parts
-
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-# The console's scripts are files of ours; its style sheet draws ticks and arrows from data: addresses.
-_CONSOLE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 
 
 def create_admin_app(settings: Settings) -> OpenAPI:
@@ -47,16 +37,5 @@ def create_admin_app(settings: Settings) -> OpenAPI:
     add_console(app)
     add_health(app)
     failures.handle(app)
-    app.after_request(_harden)
+    harden(app)
     return app
-
-
-def _harden(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CONSOLE_POLICY if is_consoles() else _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response

@@ -6,6 +6,7 @@ import socket
 import struct
 from typing import Any
 
+from gunicorn.http import wsgi
 from gunicorn.http.errors import (
     InvalidRequestLine,
     InvalidResponseHeader,
@@ -19,6 +20,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from receiver.observability import place_of
 
 from .api.problems import BAD_REQUEST, INTERNAL, MEDIA_TYPE, Kind, document_of
+from .hardening import BARE
 from .tail import end_streams
 
 _log = logging.getLogger(__name__)
@@ -28,8 +30,19 @@ _RECEIVE_SECONDS, _SEND_SECONDS = 15, 60
 _OURS = (InvalidResponseHeader, InvalidResponseHeaderName)
 
 
+class _Nameless(wsgi.Response):
+    """An answer that doesn't say what software gave it."""
+
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
 class AdminWorker(ThreadWorker):
     """One process of the admin role."""
+
+    def init_process(self) -> None:
+        wsgi.Response = _Nameless  # it is made within gunicorn, which has no setting for it
+        super().init_process()
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         end_streams()  # they would hold up the end as long as anybody watches
@@ -72,5 +85,6 @@ def _detail(unreadable: ParseException) -> str:
 def _written(kind: Kind, detail: str) -> bytes:
     body = json.dumps(document_of(kind, detail, (), None)).encode()
     reason = {BAD_REQUEST: "Bad Request"}.get(kind, "Internal Server Error")
-    head = f"HTTP/1.1 {kind.status} {reason}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    headers = {"Connection": "close", "Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **BARE}
+    lines = [f"HTTP/1.1 {kind.status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

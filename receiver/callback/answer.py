@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+# Of every answer. A cache that gave an old 0 to a new reply would lose it.
+HEADERS = (("Content-Type", "text/plain"), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+
 
 class Answer(IntEnum):
     STORED = 0

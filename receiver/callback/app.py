@@ -12,15 +12,16 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from receiver.intake import Intake
+from receiver.observability import place_of
 
-from .answer import Answer
+from .answer import HEADERS, Answer
 from .views import Callback
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
-_HEADERS = {answer: [("Content-Type", "text/plain"), ("Content-Length", str(len(answer.body)))] for answer in Answer}
+_HEADERS = {answer: [*HEADERS, ("Content-Length", str(len(answer.body)))] for answer in Answer}
 
 
 class CallbackApp:
@@ -55,9 +56,10 @@ class CallbackApp:
     def _receive(self, environ: "WSGIEnvironment", path_token: str | None = None) -> Answer:
         try:
             return self._callback.receive(environ, path_token)
-        except Exception:
-            # A fault of ours: the gateway must read a number all the same, and nothing was promised.
-            _log.exception("recv.asp failed")
+        except Exception as failure:
+            # A fault of ours: the gateway must read a number all the same, and nothing was promised. Where it arose,
+            # and not what it says: that may quote a phone or a text.
+            _log.error("recv.asp failed: %s in %s", type(failure).__name__, place_of(failure))
             return Answer.UNAVAILABLE
 
 
@@ -80,8 +82,13 @@ def health_app(intake: Intake) -> Flask:
         return Response(Answer.UNUSABLE.body, error.code, content_type="text/plain")
 
     @app.errorhandler(Exception)
-    def failed(_error: Exception) -> Response:
-        _log.exception("a health check failed")
+    def failed(failure: Exception) -> Response:
+        _log.error("a health check failed: %s in %s", type(failure).__name__, place_of(failure))
         return Response(Answer.UNAVAILABLE.body, 500, content_type="text/plain")
+
+    @app.after_request
+    def same_headers(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
 
     return app

@@ -24,7 +24,9 @@ from gevent import socket
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
-from .answer import Answer
+from receiver.observability import place_of
+
+from .answer import HEADERS, Answer
 from .limits import LARGEST_KEPT, REQUEST_SECONDS, UNREADABLE, Unreadable
 from .request import LenientParser
 
@@ -130,9 +132,9 @@ class CallbackWorker(GeventWorker):
                 if hasattr(parts, "close"):
                     parts.close()
             return *begun[0], body
-        except Exception:
-            _log.exception("the application failed")
-            return "200 OK", [("Content-Type", "text/plain")], Answer.UNAVAILABLE.body
+        except Exception as failure:
+            _log.error("the application failed: %s in %s", type(failure).__name__, place_of(failure))
+            return "200 OK", [*HEADERS], Answer.UNAVAILABLE.body
 
 
 # What is the same in every request's WSGI environment (PEP 3333).

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from receiver.observability import place_of
+
 from .outcome import Outcome
 
 _log = logging.getLogger(__name__)
@@ -163,9 +165,9 @@ class GroupCommit(Generic[Item]):
         self._began = time.monotonic()
         try:
             return self._write(batch.items)
-        except Exception:
+        except Exception as failure:
             # Whatever went wrong, the thread must live and those who wait must hear of it.
-            _log.exception("a batch could not be written")
+            _log.error("a batch could not be written: %s in %s", type(failure).__name__, place_of(failure))
             return [Outcome.UNAVAILABLE] * len(batch.items)
         finally:
             self._began = None
