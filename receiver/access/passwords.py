@@ -1,11 +1,14 @@
 """Passwords: kept as argon2id hashes alone, and refused where anybody would guess them."""
 
+import threading
 from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 SHORTEST, LONGEST = 10, 200
+# One takes 64 MB and four threads while it is worked out: a crowd that logs in at once waits, and takes no more.
+_one_of_few = threading.BoundedSemaphore(2)
 # What people write where a longer password is asked for.
 _COMMON = frozenset(
     [
@@ -51,13 +54,15 @@ def check(password: str, name: str) -> None:
 
 def hashed(password: str) -> str:
     """What is kept of it."""
-    return _hasher().hash(password)
+    with _one_of_few:
+        return _hasher().hash(password)
 
 
 def matches(kept: str | None, password: str) -> bool:
     """Whether it is the one; takes as long where there is none to compare with."""
     try:
-        _hasher().verify(kept or _nobodys(), password)
+        with _one_of_few:
+            _hasher().verify(kept or _nobodys(), password)
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None

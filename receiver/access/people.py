@@ -163,11 +163,7 @@ class People:
         counters = {f"name:{_hash(_folded(name))}": FREE_FAILURES["name"], f"peer:{peer}": FREE_FAILURES["peer"]}
         now = self._clock()
         with self._store.writing() as transaction:
-            failed = rows.failures(transaction, counters, now, forgotten=now - _FORGOTTEN_AFTER)
-            if (wait := _longest_wait(failed, counters, now)) is not None:
-                raise LoginRefused("throttled", "too many failures: wait before the next try", wait)
-            # Counted before it is looked at, so that many at once are no way around it; a login begins anew.
-            rows.count_failure(transaction, counters, now)
+            _count(transaction, counters, now)
             row = rows.by_name(transaction, _folded(name))
         right = passwords.matches(row["password_hash"] if row else None, password)
         if row is None or not right or row["disabled_at"] is not None:
@@ -239,11 +235,13 @@ class People:
                 act.note(transaction)
 
     def _present(self, person: Person, password: str) -> str:
-        """The hash of somebody's present password. Raises AccessError where it is another.
+        """The hash of somebody's present password. Raises AccessError where it is another, LoginRefused after many.
 
-        Never within a transaction that writes: replies would wait for as long as a hash takes to work out.
+        Who has come by a session must not find the password by it. Counted apart from logins: else they would shut its
+        owner out. Never worked out within a transaction that writes: replies would wait for as long.
         """
-        with self._store.reading() as transaction:
+        with self._store.writing() as transaction:
+            _count(transaction, _own(person), self._clock())
             row = rows.get(transaction, person.id)
         if row is None or not passwords.matches(row["password_hash"], password):
             raise _wrong_old()
@@ -254,6 +252,7 @@ class People:
         row = rows.get(transaction, person.id)
         if row is None or row["password_hash"] != present:
             raise _wrong_old()
+        rows.forget_failures(transaction, _own(person))
 
     def _found(self, transaction: rows.Transaction, wanted: UUID | str) -> Person:
         row = rows.get(transaction, wanted) if isinstance(wanted, UUID) else rows.by_name(transaction, _folded(wanted))
@@ -309,6 +308,22 @@ def _wrong_old() -> AccessError:
 
 def _no_invitation() -> AccessError:
     return AccessError("no-invitation", "this link was used, has expired, or never was one: ask for another")
+
+
+def _own(person: Person) -> dict[str, int]:
+    """What counts how often the present password was written wrong by who is logged in."""
+    return {f"present:{person.id}": FREE_FAILURES["name"]}
+
+
+def _count(transaction: rows.Transaction, counters: dict[str, int], now: datetime) -> None:
+    """Count one more failure, or raise LoginRefused where it comes too early.
+
+    Before it is looked at, so that many at once are no way around it; who is right begins anew.
+    """
+    failed = rows.failures(transaction, counters, now, forgotten=now - _FORGOTTEN_AFTER)
+    if (wait := _longest_wait(failed, counters, now)) is not None:
+        raise LoginRefused("throttled", "too many failures: wait before the next try", wait)
+    rows.count_failure(transaction, counters, now)
 
 
 def _longest_wait(found: Sequence[Any], free: dict[str, int], now: datetime) -> timedelta | None:

@@ -29,6 +29,8 @@ class Policy(StrEnum):
     ADDRESS = "address"
     FAILURES = "failures"
     """Requests of an address without a key that may be used."""
+    LOOKUPS = "lookups"
+    """Phones that a person looks for who sees them masked."""
 
 
 @dataclass(frozen=True, slots=True)

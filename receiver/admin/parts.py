@@ -20,6 +20,8 @@ from receiver.store.store import Store
 _NAME = "receiver"
 # Seconds for which the gateway is asked for what a page shows.
 _PATIENCE = 8.0
+# Four digits of a masked phone are hidden: trying them all would take a week of this.
+_LOOKUPS = "60/hour"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Parts:
             Policy.KEY: self.settings.rate_limit_key,
             Policy.ADDRESS: self.settings.rate_limit_address,
             Policy.FAILURES: self.settings.rate_limit_failures,
+            Policy.LOOKUPS: _LOOKUPS,
         }
         return Rates(RateWindows(self.settings.url), limits)
 

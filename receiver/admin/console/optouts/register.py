@@ -15,6 +15,7 @@ from receiver.vocabulary.register import Source
 from ...parts import parts
 from ..forms import Form
 from ..languages import gettext
+from ..lookups import may_look
 from ..notices import done
 from ..paging import Page, place
 from ..revealing import reveals
@@ -37,6 +38,8 @@ def search() -> Response | Redirection:
     written = _phone(form)
     if not written:
         return make_response(_list(form), 422)
+    if not may_look(form):
+        return make_response(_list(form), 429)
     known = parts().register.history(written)
     if known.events:
         return redirect(url_for("console.optouts.show", event=known.events[-1]["sequence"]), 303)

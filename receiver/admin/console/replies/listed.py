@@ -18,6 +18,7 @@ from ...parts import parts
 from ..forms import Form
 from ..gate import HTMX
 from ..languages import gettext
+from ..lookups import may_look
 from ..paging import Page, place
 from ..revealing import reveals
 from ..visitor import act
@@ -52,6 +53,8 @@ def find() -> Response | Redirection:
     """Lead to a subscriber's conversation. By a form, so that no address holds the phone."""
     form = Form(request.form)
     phone = form.line("phone", longest=_LONGEST_PHONE)
+    if phone and not may_look(form):
+        return make_response(_list(Chosen.of({}), form), 429)
     if phone:
         with parts().store.reading() as transaction:
             newest = messages.page(transaction, messages.Filter(src=sender(phone)), limit=1)
