@@ -15,6 +15,7 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
     """Send every log record of the process to stderr. ``log_format``: auto (console on a terminal), console, json."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
+        _as_one_line,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -40,6 +41,14 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _as_one_line(_logger: Any, _method: str, event: Any) -> Any:
+    """What others wrote begins no line of its own, and moves no terminal's cursor."""
+    said = str(event["event"])
+    if not said.isprintable():
+        event["event"] = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in said)
+    return event
 
 
 def place_of(error: BaseException) -> str:

@@ -16,6 +16,8 @@ Row = Mapping[Any, Any]
 _HARMLESS_FORMAT = frozenset("\u200c\u200d")
 _DANGEROUS_CATEGORIES = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
 _FORMULA_STARTS = tuple("=+-@\t\r\n'＝＋－＠")
+# Where a spreadsheet that parts cells otherwise than by commas (half of Europe's do) would begin another one.
+_BEGINS_ANOTHER = re.compile(r"(?<=[;\t\r\n])(?=[=+\-@'＝＋－＠])")
 # A phone, masked or not: nothing that could be computed.
 _PHONE = re.compile(r"\+[1-9][0-9*]{4,14}")
 
@@ -49,10 +51,12 @@ def cell(value: Any) -> str:
 def defused(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: one that begins as one does is given a leading apostrophe.
 
-    So is one that begins with an apostrophe: take one away from wherever there is one, and have the text again.
-    A phone in E.164 form is no formula, and stays as it is.
+    So is one that begins with an apostrophe, and whatever follows a semicolon, a tab or a line end so: take one away
+    from wherever there is one, and have the text again. A phone in E.164 form is no formula, and stays as it is.
     """
-    return "'" + text if text.startswith(_FORMULA_STARTS) and not _PHONE.fullmatch(text) else text
+    if _PHONE.fullmatch(text):
+        return text
+    return ("'" if text.startswith(_FORMULA_STARTS) else "") + _BEGINS_ANOTHER.sub("'", text)
 
 
 def is_dangerous(char: str) -> bool:

@@ -22,8 +22,9 @@ _MEDIA = {
 _CELLS = (
     "CSV begins with a byte order mark, so that Excel opens Chinese. A cell that a spreadsheet could take for a "
     "formula (it begins with `= + - @`, a tab or a line end, or one of them full-width) gets a leading apostrophe, and "
-    "so does one that begins with an apostrophe: take one away to have the text again. In a workbook all cells are "
-    "text, and a million rows make a sheet. `Accept-Encoding: gzip` is honoured."
+    "so does one that begins with an apostrophe, and whatever begins so behind a semicolon, a tab or a line end: take "
+    "one away to have the text again. In a workbook all cells are text, and a million rows make a sheet. "
+    "`Accept-Encoding: gzip` is honoured."
 )
 
 Format = Literal["csv", "jsonl", "xlsx"]

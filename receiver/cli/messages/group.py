@@ -142,8 +142,9 @@ def export_(kind_of_file: str, output: Path | None, force: bool, **filters: Any)
     A file is complete or not there at all, and readable by you alone.
 
     csv is UTF-8 with a byte order mark. A cell that a spreadsheet could take for a formula (it begins with = + - @, a
-    tab or a line end, or is full-width) gets a leading apostrophe, and so does one that begins with an apostrophe: take
-    one away to have the text again. Phones like +8613912345678 are left as they are. In xlsx all cells are text.
+    tab or a line end, or is full-width) gets a leading apostrophe, and so does one that begins with an apostrophe, and
+    whatever begins so behind a semicolon, a tab or a line end: take one away to have the text again. Phones like
+    +8613912345678 are left as they are. In xlsx all cells are text.
 
     \b
     Examples:
