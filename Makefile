@@ -52,11 +52,22 @@ test-browser: .venv/.dev ## use the console in a browser (needs the Debian packa
 screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs chromium and fonts-noto-cjk; ARGS="overview --locale zh" to choose)
 	@$(BIN)/python -m tests.admin.console.screenshots $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.fuzz ## look for an hour for bytes from strangers that break a rule (ARGS="--seconds 600 parse" to choose; ARGS=--keep adds to tests/corpus)
+	@nice -n 19 $(BIN)/python -m tests.fuzzing $(ARGS)
+
+.PHONY: audit
+audit: .venv/.audit ## ask for known faults of every pinned package (needs a network that reaches the databases of them)
+	@status=0; for name in $(LOCKS); do echo "requirements/$$name.txt"; \
+		$(BIN)/pip-audit --requirement requirements/$$name.txt --require-hashes --disable-pip --strict --progress-spinner off $(ARGS) || status=$$?; \
+	done; exit $$status
+
 .PHONY: lint
-lint: .venv/.dev ## check style, format and which package imports which
+lint: .venv/.dev ## check style, format, which package imports which, and for careless code
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml receiver migrations wsgi.py
 
 .PHONY: format
 format: .venv/.dev ## mend style and format
@@ -94,7 +105,7 @@ clean: ## remove .venv, caches and builds; var/ stays
 
 # --- how it gets there: each stamp is as new as the pins that it stands for
 
-LOCKS := uv build runtime dev bench
+LOCKS := uv build runtime dev bench fuzz audit
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS)
 
@@ -112,6 +123,14 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .venv/.dev: .venv/.runtime requirements/dev.txt
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.fuzz: .venv/.dev requirements/fuzz.txt
+	@$(INSTALL) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+.venv/.audit: .venv/.dev requirements/audit.txt
+	@$(INSTALL) --require-hashes -r requirements/audit.txt
 	@touch $@
 
 .venv/.bench: .venv/.dev requirements/bench.txt

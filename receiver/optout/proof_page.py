@@ -22,10 +22,9 @@ def render_page(document: Document) -> str:
     )
     # JSON in a script element ends at "</": escaped as JSON allows, no text can end it or open another.
     embedded = as_json(document).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    script = Markup(f"{_OPENING}{embedded}</script>")  # nosec B704
     return environment.get_template("proof.html").render(
-        proof=document,
-        sections=list(sections(document)),
-        embedded=Markup(f"{_OPENING}{embedded}</script>"),
+        proof=document, sections=list(sections(document)), embedded=script
     )
 
 
