@@ -53,7 +53,7 @@ screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs 
 	@$(BIN)/python -m tests.admin.console.screenshots $(ARGS)
 
 .PHONY: fuzz
-fuzz: .venv/.fuzz ## look for an hour for bytes from strangers that break a rule (ARGS="--seconds 600 parse" to choose; ARGS=--keep adds to tests/corpus)
+fuzz: .venv/.fuzz ## look for an hour for bytes from strangers that break a rule (ARGS="--seconds 600 parse" to choose)
 	@nice -n 19 $(BIN)/python -m tests.fuzzing $(ARGS)
 
 .PHONY: audit
@@ -100,7 +100,7 @@ vendor: .venv/.dev ## fetch the scripts and styles of others anew, as the manife
 
 .PHONY: clean
 clean: ## remove .venv, caches and builds; var/ stays
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 	find receiver migrations tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- how it gets there: each stamp is as new as the pins that it stands for

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import click
+from click.types import UUIDParameterType
 
 from .output import CHINA
 
@@ -31,6 +33,20 @@ class Moment(click.ParamType[datetime]):
         return moment
 
 
+class _Id(UUIDParameterType):
+    """An id of ours. What was written instead is not repeated: it may be a phone, and errors end up in logs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
+        try:
+            found: UUID = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail("this is no id: copy one from the list", param, ctx)
+        return found
+
+
+ID = _Id()
+
+
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--since`` and ``--until``."""
     since = click.option("--since", type=Moment(), help="At or after this date or time (China time unless it says).")
@@ -48,7 +64,7 @@ def limit_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def after_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--after``, the cursor of a list that is ordered by id."""
     return click.option(
-        "--after", type=click.UUID, metavar="ID", help="Continue below this id, the last one of the page before."
+        "--after", type=ID, metavar="ID", help="Continue below this id, the last one of the page before."
     )(command)
 
 

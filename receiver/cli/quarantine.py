@@ -18,7 +18,7 @@ from receiver.store.store import Store
 from receiver.vocabulary import Reason
 
 from .database import opened, settings
-from .options import after_option, limit_option, period_options, reveal_option
+from .options import ID, after_option, limit_option, period_options, reveal_option
 from .output import Column, Format, Row, details, escaped, format_option, hint, masked, render
 
 _HIDDEN = "hidden: it holds the phone; see it with --reveal"
@@ -110,7 +110,7 @@ def list_(
 
 
 @command.command("show")
-@click.argument("quarantine_id", type=click.UUID, metavar="ID")
+@click.argument("quarantine_id", type=ID, metavar="ID")
 @reveal_option
 @format_option
 def show(quarantine_id: UUID, reveal: bool, chosen_format: Format) -> None:
@@ -125,7 +125,7 @@ def show(quarantine_id: UUID, reveal: bool, chosen_format: Format) -> None:
 
 
 @command.command("replay")
-@click.argument("ids", type=click.UUID, nargs=-1, metavar="[ID]...")
+@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="Every delivery not yet replayed, oldest first.")
 @_reason_option
 @_peer_option

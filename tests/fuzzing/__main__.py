@@ -1,7 +1,7 @@
 """Fuzzes each target for its share of the time, beginning from its corpus: ``make fuzz``.
 
 What reaches new code is kept in ``.fuzz/NAME``, what breaks a rule in ``.fuzz/NAME-broken-…``: put such a file into
-``tests/corpus/NAME`` with the mend. ``--keep`` adds the fewest of the new ones to the corpus that reach as much.
+``tests/corpus/NAME`` with the mend, and some of the others now and then, the short ones.
 """
 
 import subprocess
@@ -19,8 +19,7 @@ LONGEST = {"parse": 400, "charset": 60, "request": 600, "identity": 60}
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(TARGETS)))
 @click.option("--seconds", type=click.IntRange(min=4), default=3_600, show_default=True, help="In all.")
-@click.option("--keep", is_flag=True, help="Afterwards, have the corpus reach what was reached.")
-def main(names: tuple[str, ...], seconds: int, keep: bool) -> None:
+def main(names: tuple[str, ...], seconds: int) -> None:
     """Look for bytes that break a rule of NAMES, all of them by default."""
     broken = []
     for name in names or TARGETS:
@@ -34,8 +33,6 @@ def main(names: tuple[str, ...], seconds: int, keep: bool) -> None:
         )
         if ended:
             broken.append(name)
-        elif keep:
-            _run(name, "-merge=1", longest, CORPUS / name, found)
     click.echo(f"broken: {', '.join(broken)}; the bytes are in {FOUND}" if broken else "nothing broke")
     sys.exit(bool(broken))
 

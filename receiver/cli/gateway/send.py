@@ -15,7 +15,7 @@ from receiver.access import Act, Action
 from receiver.access.audit import Via
 from receiver.cli.acts import sender_option, watched
 from receiver.cli.database import opened, settings
-from receiver.cli.options import Moment, reveal_option
+from receiver.cli.options import ID, Moment, reveal_option
 from receiver.cli.output import Format, format_option, hint, terminal_safe
 from receiver.config import Settings
 from receiver.gateway import Gateway, GatewayError
@@ -57,7 +57,7 @@ class _SendId(click.ParamType[UUID]):
     name = "id"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
-        send_id: UUID = click.UUID.convert(value, param, ctx)
+        send_id = ID.convert(value, param, ctx)
         if send_id.version != 7:
             self.fail(f"{value} is no UUID of version 7, as ids of sends are", param, ctx)
         return send_id

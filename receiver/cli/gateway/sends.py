@@ -12,7 +12,7 @@ from receiver.access import Act, Action
 from receiver.access.audit import Via
 from receiver.cli.acts import Words, sender_option
 from receiver.cli.database import opened, settings
-from receiver.cli.options import after_option, limit_option, period_options, reveal_option
+from receiver.cli.options import ID, after_option, limit_option, period_options, reveal_option
 from receiver.cli.output import Column, Format, details, format_option, hint, render
 from receiver.gateway.sending import Found, Inadmissible, NoSuchSend, cancel, expire, settle
 from receiver.gateway.settings import gateway_of
@@ -63,7 +63,7 @@ def command() -> None:
     """
 
 
-_send_argument = click.argument("send_id", type=click.UUID, metavar="ID")
+_send_argument = click.argument("send_id", type=ID, metavar="ID")
 
 
 @command.command("list", short_help="List sends, newest first.")

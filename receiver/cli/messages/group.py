@@ -12,7 +12,7 @@ from receiver.access import Action
 from receiver.cli import export
 from receiver.cli.acts import own_act
 from receiver.cli.database import opened, settings
-from receiver.cli.options import after_option, limit_option, reveal_option
+from receiver.cli.options import ID, after_option, limit_option, reveal_option
 from receiver.cli.output import (
     Column,
     Format,
@@ -110,7 +110,7 @@ def list_(limit: int, after: UUID | None, reveal: bool, chosen_format: Format, *
 
 
 @command.command("show")
-@click.argument("message_id", type=click.UUID, metavar="ID")
+@click.argument("message_id", type=ID, metavar="ID")
 @reveal_option
 @format_option
 def show(message_id: UUID, reveal: bool, chosen_format: Format) -> None:

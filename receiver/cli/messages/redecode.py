@@ -12,6 +12,7 @@ from receiver.access import Act, Action
 from receiver.access.audit import Via
 from receiver.cli.acts import doer_option
 from receiver.cli.database import opened, settings
+from receiver.cli.options import ID
 from receiver.cli.output import Column, Format, format_option, hint, render
 from receiver.intake.redecode import NoSuchMessage, Notes, Redecoded, Redecoding
 from receiver.store import messages
@@ -36,7 +37,7 @@ _COLUMNS = (
 
 
 @click.command("redecode")
-@click.argument("message_id", type=click.UUID, metavar="[ID]", required=False)
+@click.argument("message_id", type=ID, metavar="[ID]", required=False)
 @message_filters
 @click.option("--all", "all_", is_flag=True, help="Every reply that there is.")
 @click.option(
