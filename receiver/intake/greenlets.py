@@ -25,6 +25,7 @@ class Greenlets:
     def __init__(self) -> None:
         loop = gevent.get_hub().loop
         self._timer = loop.timer(0)
+        self._soon: list[Callable[[], None]] = []
         self._wake = loop.async_()
         self._calls: deque[Callable[[], None]] = deque()
         self._wake.start(self._run_calls)
@@ -34,14 +35,22 @@ class Greenlets:
         return _Signal()
 
     def soon(self, call: Callable[[], None]) -> None:
-        if threading.get_ident() == self._hub_thread:
-            self._timer.start(call)
-        else:
+        if threading.get_ident() != self._hub_thread:
             call()
+            return
+        # One timer for all who share this: to start it again for another would forget whom it was started for.
+        self._soon.append(call)
+        if len(self._soon) == 1:
+            self._timer.start(self._run_soon)
 
     def deliver(self, call: Callable[[], None]) -> None:
         self._calls.append(call)
         self._wake.send()
+
+    def _run_soon(self) -> None:
+        calls, self._soon = self._soon, []
+        for call in calls:
+            call()
 
     def _run_calls(self) -> None:
         while self._calls:

@@ -202,6 +202,17 @@ def test_a_hundred_greenlets_share_a_write_and_the_loop_is_never_held_up(databas
     commits.close()
 
 
+def test_two_that_share_a_host_forget_nobody_whom_both_have_to_start_at_once(database: Database) -> None:
+    host = Greenlets()
+    pair = [GroupCommit(database.write, max_waiting=10, timeout=30, host=host) for _ in range(2)]
+    for _ in range(3):
+        waiting = [gevent.spawn(commits.submit, 1) for commits in pair]
+        gevent.joinall(waiting, timeout=20)
+        assert [greenlet.value for greenlet in waiting] == [STORED] * 2
+    for commits in pair:
+        commits.close()
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():
