@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "receiver.cli.serve",
     "worker": "receiver.cli.worker",
     "config": "receiver.cli.config",
+    "doctor": "receiver.cli.doctor",
     "db": "receiver.cli.db",
     "messages": "receiver.cli.messages",
     "stats": "receiver.cli.stats",
