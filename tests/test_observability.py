@@ -1,4 +1,4 @@
-"""Logs hold no local variable of what failed: that would be phones, texts and passwords."""
+"""Logs hold no local variable of what failed, which would be phones, texts and passwords, and no forged line."""
 
 import logging
 from collections.abc import Iterator
@@ -35,3 +35,14 @@ def test_a_traceback_shows_no_local_variable(
     assert "it failed" in said
     assert "ValueError: 20" in said
     assert "somebody's" not in said.replace('text = "a text of somebody\'s"', "")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_whatever_is_logged_is_one_line_that_no_terminal_obeys(
+    log_format: str, restored: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(log_format, "info")
+    logging.getLogger("test").warning("said: %s", "a\r\nb\x1b[2Jc\u2028d\u202ee\x9bf 你好")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert not set("\x1b\u2028\u202e\x9b") & set(line)
+    assert "你好" in line

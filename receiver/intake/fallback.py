@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+from receiver.observability import place_of
 from receiver.store.errors import StoreError
 
 from .group_commit import GroupCommit, Host
@@ -107,9 +108,9 @@ class Fallback:
                     return
             except (CannotStore, StoreError, OSError) as failure:
                 _log.debug("the spool is not emptied: %s", failure)
-            except Exception:
+            except Exception as failure:
                 # Whatever it was, somebody has to go on trying.
-                _log.exception("the spool could not be emptied")
+                _log.error("the spool could not be emptied: %s in %s", type(failure).__name__, place_of(failure))
 
     def _emptied(self) -> bool:
         try:

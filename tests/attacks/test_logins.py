@@ -19,6 +19,7 @@ from receiver.admin.console.routes import Who
 from tests.admin.console.every_page import PAGES, Registered
 from tests.admin.console.visitor import PASSWORD, Visitor, somebody, visiting
 from tests.attacks.conftest import House, LogIn
+from tests.processes import run
 
 ENOUGH = FREE_FAILURES["name"]
 FORMS = [page for page in PAGES if page.method == "POST"]
@@ -199,6 +200,15 @@ def test_what_the_database_holds_opens_nothing(house: House) -> None:
     held = b"".join(Path(path + end).read_bytes() for end in ("", "-wal"))
     for secret in (PASSWORD, visitor.cookies[SESSION], key.token, key.token.rpartition("_")[2]):
         assert secret.encode() not in held
+
+
+def test_the_database_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    env = {"RECEIVER_DATA_DIR": str(tmp_path / "var")}
+    assert run("receiver", "db", "upgrade", cwd=tmp_path, env=env).returncode == 0
+    files = [path for path in (tmp_path / "var").rglob("*") if path.is_file()]
+    assert files
+    for path in (tmp_path / "var", *files):
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_a_stolen_key_may_what_its_scopes_say_until_it_is_revoked(house: House) -> None:
