@@ -23,8 +23,8 @@ class Fallback:
     """One process's way around its database.
 
     The first reply that the database fails, or keeps waiting for too long, opens it: from then on nothing waits for the
-    database (``is_away``), until a thread has stored what was spooled. ``is_stuck`` says whether replies wait in a
-    transaction that does not end.
+    database (``is_away``), until a thread could store something of what was spooled. ``is_stuck`` says whether replies
+    wait in a transaction that does not end.
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class Fallback:
             self._write, max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._stop = threading.Event()
-        self._draining = draining(self._stop.wait)
+        self._draining = draining(self._pause)
+        self._has_kept = False
         # The spool is written by one thread and sealed by another.
         self._spool_lock = threading.Lock()
         self._thread_lock = threading.Lock()
@@ -56,6 +57,14 @@ class Fallback:
     def keep(self, item: Spooled) -> Outcome:
         """Have ``item`` in the spool: STORED is durable, and will be in the database."""
         return self._commits.submit(item)
+
+    def take_over(self, item: Spooled) -> Outcome:
+        """As ``keep``, for what the database has failed: nothing waits for it from now on."""
+        outcome = self.keep(item)
+        if outcome is Outcome.STORED:
+            # Not for what was on its way here already: else whatever came while it is emptied would open it again.
+            self._open()
+        return outcome
 
     def has_room(self) -> bool:
         """Whether the spool takes something now."""
@@ -79,10 +88,12 @@ class Fallback:
         try:
             with self._spool_lock:
                 self._spool.keep(batch)
+                self._has_kept = True
         except OSError as failure:
             _log.error("%d not stored: the spool can't take them: %s", len(batch), failure)
             return [Outcome.UNAVAILABLE] * len(batch)
-        self._open()
+        with self._thread_lock:
+            self._begin()
         return [Outcome.STORED] * len(batch)
 
     def _open(self) -> None:
@@ -90,7 +101,7 @@ class Fallback:
             if not self.is_away:
                 self.is_away = True
                 _log.error("the database can't be used: replies go into the spool, %s", self._spool.folder)
-            self._begin()
+            self._begin()  # the last may have ended meanwhile
 
     def _begin(self) -> None:
         if self._thread is None or self._pid != os.getpid():
@@ -114,22 +125,28 @@ class Fallback:
 
     def _emptied(self) -> bool:
         try:
-            self._drain()
+            with self._spool_lock:
+                self._has_kept = False
+                self._spool.seal()
+            self._draining.run()
         except OSError:
             # It is the spool that fails: whether the database does, the next reply finds out.
             self.is_away = False
             raise
-        # What could be stored proves that the next ones can. Some came in meanwhile.
-        self.is_away = False
-        self._drain()
+        self.is_away = False  # somebody else may have emptied it
         with self._thread_lock:
-            if self.is_away:
-                return False  # it was opened anew
+            if self.is_away or self._has_kept:
+                return False  # some came in meanwhile
             self._thread = None
-        _log.warning("what was in the spool is stored: replies go into the database")
+        _log.warning("what was in the spool is stored")
         return True
 
-    def _drain(self) -> None:
-        with self._spool_lock:
-            self._spool.seal()
-        self._draining.run()
+    def _pause(self, seconds: float) -> bool:
+        """Between two transactions that store what was spooled: the first proves that others can be stored as well.
+
+        A long line may take hours to store, and must not grow meanwhile.
+        """
+        if self.is_away:
+            self.is_away = False
+            _log.warning("the database can be used: replies go into it")
+        return self._stop.wait(seconds)

@@ -44,7 +44,7 @@ class Intake:
             self._fallback = Fallback(
                 spool,
                 lambda wait: Draining(spool, store, duplicate_window, wait),
-                is_stuck=lambda: self._commits.seconds_in_write > _STUCK,
+                is_stuck=self._is_stuck,
                 max_waiting=max_waiting,
                 timeout=timeout,
                 host=host,
@@ -69,13 +69,15 @@ class Intake:
         fallback = self._fallback
         if fallback is None:
             return self._commits.submit(made)
-        if not fallback.is_away:
-            outcome = self._commits.submit(made)
-            hangs = outcome is Outcome.BUSY and self._commits.seconds_in_write > _STUCK
-            if outcome is not Outcome.UNAVAILABLE and not hangs:
-                return outcome
-        # The database may store it all the same, later: with the same id, and so once.
-        return fallback.keep(made)
+        if fallback.is_away:
+            outcome = fallback.keep(made)
+            # Where the spool fails, the database may be back.
+            return self._commits.submit(made) if outcome is Outcome.UNAVAILABLE and not self._is_stuck() else outcome
+        outcome = self._commits.submit(made)
+        if outcome is Outcome.UNAVAILABLE or (outcome is Outcome.BUSY and self._is_stuck()):
+            # The database may store it all the same, later: with the same id, and so once.
+            return fallback.take_over(made)
+        return outcome
 
     def refuse(self, undeliverable: Undeliverable, *, peer: str) -> None:
         """Count a delivery from a source that may not call us; keep it if there is room. Waits for nothing."""
@@ -87,6 +89,9 @@ class Intake:
         if not is_away and self._commits.submit(Probe()) is Outcome.STORED:
             return True
         return self._fallback is not None and self._fallback.has_room()
+
+    def _is_stuck(self) -> bool:
+        return self._commits.seconds_in_write > _STUCK
 
     def flush(self) -> None:
         """Write what was noted besides. For the end of a process whose waiters were answered."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.intake import Intake, Outcome
-from receiver.intake.spool import Limits, Spool
+from receiver.intake.spool import Limits, Spool, draining
 from receiver.store import tables
 from receiver.store.errors import Refused, Unavailable
 from receiver.store.store import Store
@@ -158,6 +158,29 @@ def test_a_spool_that_can_not_be_emptied_keeps_nobody_from_the_database(
     monkeypatch.undo()
     eventually(spool.is_empty)
     assert texts(flaky).count("a") == 1
+
+
+def test_what_comes_while_a_long_line_is_stored_does_not_join_it(
+    intake: Intake, flaky: Flaky, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "_AT_ONCE", 1)
+    goes_on = threading.Event()
+    turns: list[None] = []
+
+    def stop_after_the_first() -> None:
+        if threading.current_thread().name == "spool-drain":
+            turns.append(None)
+            assert len(turns) <= 2 or goes_on.wait(30)  # it asks whether it can, and stores one
+
+    flaky.how = fail
+    accept_all(intake, ["a", "b", "c"])
+    flaky.how = stop_after_the_first
+    eventually(lambda: texts(flaky) == ["a"])
+    eventually(lambda: accept_all(intake, ["d"]) == [Outcome.STORED] and "d" in texts(flaky))
+    assert "b" not in texts(flaky)
+    goes_on.set()
+    eventually(spool.is_empty)
+    assert set(texts(flaky)) == {"a", "b", "c", "d"}
 
 
 def test_what_nothing_takes_is_unavailable(intake: Intake, flaky: Flaky, tmp_path: Path) -> None:
