@@ -10,6 +10,7 @@ import click
 
 import receiver
 from receiver.access import Action
+from receiver.intake.spool import Spool, spool_of
 from receiver.optout.verify import verify as verification
 from receiver.store import backup as backups
 from receiver.store.backup import Backup, BackupError, Manifest
@@ -49,8 +50,8 @@ def backup(output: Path, force: bool, chosen_format: Format) -> None:
 
     The file appears whole or not at all, and only you may read it. It holds phones, texts and the hashes of passwords:
     keep it as you keep the database, and encrypt it before it leaves the machine. PostgreSQL's own programs are not
-    needed. What is not in it: settings (.env), replies that were pulled and are not stored yet (in DATA_DIR), the
-    index of words, which is made anew, and who is logged in.
+    needed. What is not in it: settings (.env), replies that are in the spool (in DATA_DIR), the index of
+    words, which is made anew, and who is logged in.
 
     \b
     Examples:
@@ -77,6 +78,7 @@ def backup(output: Path, force: bool, chosen_format: Format) -> None:
         except OSError as error:
             raise click.ClickException(f"can't write {output}: {error.strerror or error}") from error
     details(_row(output, manifest, size, digest), _BACKUP, chosen_format)
+    _warn_of_spool(spool_of(chosen))
 
 
 @click.command("check-backup", short_help="Tell whether a backup is whole.")
@@ -190,6 +192,16 @@ def _opened(file: Path) -> Iterator[Backup]:
         raise click.ClickException(f"{file}: {wrong}. Nothing was changed") from None
     except OSError as error:
         raise click.ClickException(f"can't read {file}: {error.strerror or error}") from error
+
+
+def _warn_of_spool(spool: Spool) -> None:
+    """What was acknowledged while the database was away, and is not in it yet, is not in its backup."""
+    if waiting := spool.status().waiting:
+        click.echo(
+            f"Warning: {waiting:,} replies are in the spool of this machine and not in the backup: "
+            'see "receiver spool status", and back up again when it is empty',
+            err=True,
+        )
 
 
 def _note(store: Store, manifest: Manifest, digest: str) -> None:

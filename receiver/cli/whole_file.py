@@ -1,5 +1,6 @@
 """A file that appears whole or not at all, for its owner's eyes."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 import click
+
+from receiver.intake.spool.segment import fsync_folder
 
 _SUFFIX = ".part"
 
@@ -38,7 +41,7 @@ def replacing(output: Path, *, force: bool) -> Iterator[IO[bytes]]:
                 os.replace(name, target)
             else:
                 _publish(name, target, output)
-        _sync_folder(target.parent)
+        _have_name_on_disk(target.parent)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
@@ -89,10 +92,9 @@ def _exists(output: Path) -> click.ClickException:
     return click.ClickException(f"{output} exists: choose another name, or replace it with --force")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the name on disk too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _have_name_on_disk(folder: Path) -> None:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        fsync_folder(folder)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that knows no such thing
+            raise

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from receiver import config
+from receiver.intake.spool import spool_of
 from receiver.store import audit_log
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
 from tests.cli.conftest import Filled, Run, on_terminal
-from tests.intake.replies import verified_ledger
+from tests.intake.replies import reply, verified_ledger
 from tests.postgres import create_database, drop_database
 from tests.store.every_table import contents, fill
 
@@ -97,6 +99,14 @@ def test_a_database_that_can_t_be_written_is_backed_up_all_the_same(
     assert made.status == 0
     assert "audit does not know" in made.err
     assert run("db", "check-backup", "a.backup").status == 0
+
+
+def test_replies_in_the_spool_are_told_to_be_missing(sqlite: Filled, run: Run) -> None:
+    spool = spool_of(config.load())
+    spool.keep([reply("0000")])
+    made = run("db", "backup", "-o", "a.backup")
+    assert made.status == 0
+    assert "1 replies are in the spool" in made.err
 
 
 def test_a_database_of_an_earlier_release_is_backed_up_before_it_is_upgraded(sqlite: Filled, run: Run) -> None:

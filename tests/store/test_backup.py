@@ -177,6 +177,8 @@ def test_a_file_that_was_forged_is_refused_with_nothing_changed(store: Store, ot
         {"ledger_hash": "1" * 64},
         {"ledger_sequence": 2},
         {"contents": ()},
+        {"feed_end": 10**18},
+        {"made_at": datetime(1, 1, 1, tzinfo=UTC)},
     ],
     ids=str,
 )
@@ -206,8 +208,7 @@ def test_what_this_receiver_can_t_take_is_refused(other: Store, file: Path, chan
 
 @pytest.mark.parametrize(
     "written",
-    [b"", b"null", b"[1]", b"{}", b'{"format": "1"}', b'{"format": 1}', b"[" * 100_000, b'{"format": 1e999}'],
-    ids=lambda written: written[:8].decode(),
+    [b"", b"null", b"[1]", b"{}", b'{"format": "1"}', b'{"format": 1}', b"[" * 100_000, b'{"format": 1e999}', b"\xff"],
 )
 def test_a_description_that_is_none_is_refused(tmp_path: Path, written: bytes) -> None:
     sealed(tmp_path / "forged", lambda _archive: None, written)
@@ -264,6 +265,16 @@ def test_what_was_written_after_the_snapshot_is_not_in_it(store: Store, other: S
     assert ledger_now[: len(ledger_then)] == ledger_then
     assert verify(other).ok
     assert len(ledger_now) - len(ledger_then) == len(rows(other, tables.messages)) - len(before["messages"]) <= 1
+
+
+def test_a_damaged_text_is_told_without_its_words(sqlite_url: str) -> None:
+    with closing(Store(sqlite_url)) as store:
+        store.record([reply("hello")], [], WINDOW)
+        with store.writing() as connection:
+            connection.execute(text("UPDATE messages SET text = CAST(x'ff3133393030303030303031' AS TEXT)"))
+        with pytest.raises(Unfit, match="a text in messages") as told:
+            backup.back_up(store, io.BytesIO(), receiver="test")
+    assert "139" not in str(told.value)
 
 
 def test_a_database_of_a_newer_receiver_is_not_backed_up_without_its_new_tables(store: Store) -> None:

@@ -25,6 +25,8 @@ _MARK = b"receiver backup, sha256 "
 _DIGITS = 64
 _CHUNK = 1 << 16
 _LARGEST_MANIFEST = 1 << 20
+# A hundred times the longest row that there can be.
+_LONGEST_LINE = 1 << 24
 # Texts shrink to a third; a higher level takes twice as long for a tenth less.
 _LEVEL = 1
 
@@ -114,7 +116,7 @@ class Backup:
         with _read(), self._zip.open(_member(content.table)) as member:
             while chunk := member.read(_CHUNK):
                 size += len(chunk)
-                if size > content.size:
+                if size > content.size or len(rest) > _LONGEST_LINE:
                     break
                 digest.update(chunk)
                 whole, end, rest = (rest + chunk).rpartition(b"\n")

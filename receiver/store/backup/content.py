@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import Connection, exc, inspect
 
 from ..tables import metadata
-from .errors import Broken
+from .errors import Broken, Unfit
 
 # Made anew from the messages, by the worker: searches find everything meanwhile.
 DERIVED = frozenset(["search_buckets", "search_state"])
@@ -66,9 +66,15 @@ def put(connection: Connection, table: str, columns: Sequence[str], chunks: Iter
 
 def _lines_of_sqlite(connection: Connection, table: str, columns: Sequence[str]) -> Generator[bytes, None, None]:
     statement = f"SELECT {', '.join(columns)} FROM {table}"
-    with connection.exec_driver_sql(statement, execution_options={"yield_per": _AT_ONCE}) as result:
-        for row in result:
-            yield json.dumps(list(row), default=_bytes_as_json, separators=(",", ":")).encode() + b"\n"
+    try:
+        with connection.exec_driver_sql(statement, execution_options={"yield_per": _AT_ONCE}) as result:
+            for row in result:
+                yield json.dumps(list(row), default=_bytes_as_json, separators=(",", ":")).encode() + b"\n"
+    except exc.OperationalError as error:
+        if "decode to UTF-8" not in str(error.orig):
+            raise
+        # The driver's words quote it.
+        raise Unfit(f"a text in {table} is damaged: it is no UTF-8") from None
 
 
 def _put_into_sqlite(connection: Connection, table: str, columns: Sequence[str], chunks: Iterable[bytes]) -> None:

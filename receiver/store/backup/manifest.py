@@ -13,6 +13,8 @@ FORMAT = 1
 _NAME = re.compile("[a-z][a-z0-9_]*")
 _REVISION = re.compile("[0-9]{4}")
 _HASH = re.compile("[0-9a-f]{64}")
+# More than there is of anything, and a number to every database.
+_MOST = 10**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,13 @@ def _text(value: Any, form: re.Pattern[str] | None = None) -> str:
 
 
 def _number(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < _MOST:
         raise ValueError
     return value
 
 
 def _moment(value: Any) -> datetime:
     moment = datetime.fromisoformat(_text(value))
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not 2000 < moment.year < 9000:  # beyond are some that no zone can tell
         raise ValueError
     return moment
