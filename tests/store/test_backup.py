@@ -4,6 +4,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from receiver.store.backup import Broken, Content, Manifest, NotEmpty, Unfit
 from receiver.store.backup.archive import Archive
 from receiver.store.messages import Filter
 from receiver.store.migrate import HEAD
+from receiver.store.record import record
 from receiver.store.store import Store
 from tests.intake.replies import reply, rows, verified_ledger
 from tests.postgres import create_database, drop_database
@@ -236,6 +238,28 @@ def test_a_database_that_is_not_empty_stays_as_it_is_unless_it_is_to_be_replaced
     assert put_back(file, store, force=True).replaced
     assert len(verified_ledger(store)) == 3
     assert verify(store).ok
+
+
+def test_a_reply_that_is_being_stored_is_waited_for_and_not_replaced(
+    database_url: str, other: Store, file: Path
+) -> None:
+    other.ensure_current()
+    with ThreadPoolExecutor(1) as pool:
+        with other.writing() as connection:
+            record(connection, [reply("0000")], [], WINDOW)
+            restoring = pool.submit(put_back, file, other)
+            while database_url.startswith("postgresql") and not is_waiting(other):
+                pass
+        with pytest.raises(NotEmpty):
+            restoring.result()
+    assert len(verified_ledger(other)) == 1
+
+
+def is_waiting(store: Store) -> bool:
+    """Whether somebody waits for a lock in this database."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with store.reading() as connection:
+        return bool(connection.scalar(text(waiting)))
 
 
 def test_a_database_with_a_schema_and_nothing_in_it_is_empty(store: Store, other: Store, file: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, table
+from sqlalchemy import Connection, delete, func, select, table, text
 
 from .. import feed, ledger, migrate
 from ..send_endings import doubt_open
@@ -63,6 +63,7 @@ def restore(
     manifest = backup.manifest
     refuse_unfit(store, manifest)
     with store.migrating() as connection:
+        _hold_all(connection)
         found = _occupied(connection)
         if found and not replace:
             raise NotEmpty(found)
@@ -73,6 +74,15 @@ def restore(
         in_doubt = doubt_open(connection, _IN_DOUBT)
         noted(connection)
     return Restored(manifest.rows, in_doubt, bool(found))
+
+
+def _hold_all(connection: Connection) -> None:
+    """Have nobody write until this transaction ends: what is acknowledged meanwhile must not be found by nobody and go.
+
+    On SQLite it is the only writer already.
+    """
+    if connection.dialect.name == "postgresql" and (names := content.present(connection)):
+        connection.execute(text(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE"))
 
 
 def _occupied(connection: Connection) -> list[str]:
