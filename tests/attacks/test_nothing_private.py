@@ -28,6 +28,8 @@ TEXT = "蓝色的长颈鹿在唱歌"
 LATIN = "zebra-crossing-lullaby"
 CALLBACK_TOKEN, GATEWAY_PASSWORD, DATABASE_PASSWORD = "quiet-walrus-token", "brisk-otter-pass", "amber-heron-pass"
 WRONG_PASSWORD, NEW_PASSWORD = "wrong-but-near-my-own", "next-year-s-password"
+WHY = ("--reason", LATIN, "--actor", "li")
+SENDING = ("gateway", "send", "--text", TEXT, "--to", PHONES[18])
 
 
 def forms(secret: str) -> Iterator[str]:
@@ -89,7 +91,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
             transaction.exec_driver_sql("ALTER TABLE people RENAME TO gone_too")
         pushed(callback.port)
         called(admin)
-        heard += commanded(admin, directory)
+        heard += commanded(admin, directory, ("messages", "list"), ("optouts", "add", PHONES[15], *WHY), SENDING)
         callback.terminate()
         heard += [callback.log.encode(), admin.log.encode()]
     unreachable = {**env, "RECEIVER_DATABASE_URL": f"postgresql+psycopg://receiver:{DATABASE_PASSWORD}@127.0.0.1:9/x"}
@@ -198,18 +200,17 @@ def visited(admin: Admin) -> list[str]:
     return [visitor.cookies[SESSION], visitor._csrf, invitation]
 
 
-def commanded(admin: Admin, directory: Path) -> list[bytes]:
-    """What commands say on their error output, right and wrong."""
+def commanded(admin: Admin, directory: Path, *some: tuple[str, ...]) -> list[bytes]:
+    """What commands say on their error output, right and wrong: all, or ``some``."""
     listed = directory / "phones.txt"
     listed.write_text(f"phone\n{PHONES[13]}\n{TEXT}\n{PHONES[14]}x\n")
-    commands = (
+    commands = some or (
         ("messages", "list", "--src", PHONES[0]), ("messages", "list", "--text", TEXT), ("messages", "show", PHONES[0]),
-        ("messages", "export", "--format", "csv", "-o", directory / "out.csv", "--force"),
-        ("optouts", "check", PHONES[1]), ("optouts", "add", PHONES[15], "--reason", LATIN, "--actor", "li"),
-        ("optouts", "lift", PHONES[16], "--reason", LATIN, "--actor", "li"), ("optouts", "history", PHONES[1]),
-        ("optouts", "import", listed, "--reason", LATIN, "--actor", "li"), ("optouts", "proof", PHONES[17]),
-        ("gateway", "send", "--text", TEXT, "--to", PHONES[18], "--dry-run"),
-        ("gateway", "send", "--text", TEXT, "--to", PHONES[18]), ("gateway", "check", TEXT), ("gateway", "balance"),
+        ("messages", "export", "--format", "csv", "-o", str(directory / "out.csv"), "--force"),
+        ("optouts", "check", PHONES[1]), ("optouts", "add", PHONES[15], *WHY),
+        ("optouts", "lift", PHONES[16], *WHY), ("optouts", "history", PHONES[1]),
+        ("optouts", "import", str(listed), *WHY), ("optouts", "proof", PHONES[17]),
+        (*SENDING, "--dry-run"), SENDING, ("gateway", "check", TEXT), ("gateway", "balance"),
         ("quarantine", "list"), ("users", "list"), ("keys", "list"), ("config",), ("optouts", "verify"),
     )  # fmt: skip
     env = {**admin.server.env, "RECEIVER_GATEWAY_TIMEOUT": "1"}
