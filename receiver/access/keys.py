@@ -124,6 +124,12 @@ class Keys:
             self._note_use(key, now)
         return key
 
+    def opens(self, key: Key, token: str) -> bool:
+        """Whether this is the key's token. It counts as no use of it. Raises StoreError."""
+        with self._store.reading() as transaction:
+            row = api_keys.get(transaction, key.id)
+        return row is not None and hmac.compare_digest(_hash(token), row["hash"])
+
     def revoke(self, wanted: UUID | str, *, actor: str, act: Act | None = None) -> Key:
         """End a key, named by its id or prefix, for good; the same again changes nothing.
 

@@ -13,7 +13,7 @@ from receiver.store import people as rows
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
 
-from .people import Person, person_of
+from .person import Person, person_of
 
 # Unused for so long, or begun so long ago, it has ended.
 IDLE_FOR, LASTS_FOR = timedelta(hours=12), timedelta(days=14)

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from receiver.access import Action
-from receiver.access.people import AccessError, Invitation, People, Person
+from receiver.access.errors import AccessError
+from receiver.access.people import Invitation, People
+from receiver.access.person import Person
 from receiver.access.roles import Role
 from receiver.config import Settings
 
@@ -47,6 +49,7 @@ def command() -> None:
     Examples:
       receiver users create li --role operator
       receiver users link li
+      receiver users reset-second-factor li
       receiver users list
     """
 
@@ -72,7 +75,7 @@ def create(name: str, role: str, actor: str, chosen_format: Format) -> None:
 @click.argument("name")
 @format_option
 def link(name: str, chosen_format: Format) -> None:
-    """Print another link for NAME: for who forgot the password or lost the second factor.
+    """Print another link for NAME: for who forgot the password.
 
     Using it sets a new password, turns the second factor off, and ends every session. Earlier links end now. While
     nobody can log in, "receiver users link admin" makes the first admin.
@@ -111,6 +114,19 @@ def enable(name: str) -> None:
     """Let NAME log in again."""
     with opened(settings()) as store:
         _change(People(store), name, Action.PERSON_ENABLED, disabled_at=None)
+
+
+@command.command("reset-second-factor")
+@click.argument("name")
+def reset_second_factor(name: str) -> None:
+    """Ask NAME for no code any more: for who lost the device and the recovery codes, and knows the password."""
+    with opened(settings()) as store:
+        people = People(store)
+        try:
+            person = people.get(name)
+            people.second_factor.reset(person, act=own_act(Action.SECOND_FACTOR_DISABLED, person.name))
+        except AccessError as refused:
+            raise click.ClickException(str(refused)) from None
 
 
 @command.command("list")

@@ -1,13 +1,14 @@
-"""Statements for people's accounts: who they are, their invitations, sessions, and failed logins."""
+"""Statements for people's accounts: who they are, their invitations, recovery codes, sessions, and failed logins."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from .tables import invitations, login_failures, people, sessions
+from .tables import recovery_codes as codes
 from .upsert import insert_or
 
 Transaction: TypeAlias = Connection
@@ -61,6 +62,33 @@ def use_step(connection: Connection, person_id: UUID, step: int) -> bool:
     return changed.rowcount == 1
 
 
+def add_recovery_codes(connection: Connection, person_id: UUID, hashes: Iterable[str]) -> None:
+    """Store codes to recover with, by their hashes."""
+    connection.execute(insert(codes), [{"person_id": person_id, "code_hash": each} for each in hashes])
+
+
+def use_recovery_code(connection: Connection, person_id: UUID, code_hash: str) -> bool:
+    """Use up a code; false where it is none that is left."""
+    this = codes.c.person_id == person_id, codes.c.code_hash == code_hash
+    return connection.execute(delete(codes).where(*this)).rowcount == 1
+
+
+def recovery_codes(connection: Connection, person_id: UUID) -> Sequence[str]:
+    """The hashes of the codes that an account has left."""
+    return connection.execute(select(codes.c.code_hash).where(codes.c.person_id == person_id)).scalars().all()
+
+
+def recovery_codes_left(connection: Connection, person_id: UUID) -> int:
+    """How many codes an account has left."""
+    counted = select(func.count()).select_from(codes).where(codes.c.person_id == person_id)
+    return connection.scalar(counted) or 0
+
+
+def end_recovery_codes(connection: Connection, person_id: UUID) -> None:
+    """End every code of an account."""
+    connection.execute(delete(codes).where(codes.c.person_id == person_id))
+
+
 def add_invitation(
     connection: Connection, person_id: UUID, token_hash: str, at: datetime, expires_at: datetime
 ) -> None:
@@ -75,9 +103,9 @@ def end_invitations(connection: Connection, person_id: UUID) -> bool:
 
 
 def invited(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:
-    """The account whose link this is, while it lasts."""
+    """The account whose link this is, while it lasts, with its end as ``link_ends_at``."""
     statement = (
-        select(people)
+        select(people, invitations.c.expires_at.label("link_ends_at"))
         .join(invitations, invitations.c.person_id == people.c.id)
         .where(invitations.c.token_hash == token_hash, invitations.c.expires_at > now)
     )

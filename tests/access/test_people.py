@@ -10,18 +10,14 @@ import pytest
 from sqlalchemy import Connection
 
 from receiver.access import passwords
+from receiver.access.errors import AccessError, LoginRefused
 from receiver.access.passwords import WeakPassword
-from receiver.access.people import (
-    FREE_FAILURES,
-    INVITATION_LASTS,
-    AccessError,
-    LoginRefused,
-    People,
-    Person,
-    new_totp_secret,
-)
+from receiver.access.people import INVITATION_LASTS, People
+from receiver.access.person import Person
 from receiver.access.roles import PERMISSIONS, Permission, Role
+from receiver.access.second_factor import new_secret
 from receiver.access.sessions import IDLE_FOR, LASTS_FOR, Sessions
+from receiver.access.throttle import FREE_FAILURES
 from receiver.store.store import Store
 
 GOOD, OTHER, PEER = "a fine long secret", "another long secret", "203.0.113.7"
@@ -80,7 +76,7 @@ def test_a_second_link_ends_the_first_and_none_outlives_its_time(people: People,
     assert second is not None
     with pytest.raises(AccessError, match="ask for another"):
         people.invited(first.token)
-    assert people.invited(second.token).name == "admin"
+    assert people.invited(second.token).person.name == "admin"
     clock.now += INVITATION_LASTS
     with pytest.raises(AccessError):
         people.accept(second.token, GOOD)
@@ -157,10 +153,12 @@ def test_many_tries_at_once_are_no_way_around_the_wait(people: People) -> None:
 
 
 def test_a_second_factor_is_asked_for_and_each_code_opens_once(people: People, clock: Clock) -> None:
-    person, secret = somebody(people), new_totp_secret()
+    person, secret = somebody(people), new_secret()
     with pytest.raises(AccessError):
-        people.enable_totp(person, secret, "000000" if pyotp.TOTP(secret).at(clock.now) != "000000" else "111111")
-    people.enable_totp(person, secret, pyotp.TOTP(secret).at(clock.now))
+        people.second_factor.enable(
+            person, secret, "000000" if pyotp.TOTP(secret).at(clock.now) != "000000" else "111111"
+        )
+    people.second_factor.enable(person, secret, pyotp.TOTP(secret).at(clock.now))
     assert refused(people) == "code-needed"
     assert refused(people, code=pyotp.TOTP(secret).at(clock.now)) == "wrong-code", "it was used for enabling"
     clock.now += timedelta(seconds=30)
@@ -168,9 +166,41 @@ def test_a_second_factor_is_asked_for_and_each_code_opens_once(people: People, c
     people.log_in("li", GOOD, f" {code[:3]} {code[3:]} ", PEER)
     assert refused(people, code=code) == "wrong-code"
     with pytest.raises(AccessError):
-        people.disable_totp(person, OTHER)
-    people.disable_totp(person, GOOD)
+        people.second_factor.disable(person, OTHER)
+    people.second_factor.disable(person, GOOD)
     assert not people.log_in("li", GOOD, None, PEER).has_totp
+
+
+def test_a_recovery_code_opens_once_in_place_of_a_code_however_its_digits_are_written(
+    people: People, clock: Clock, store: Store
+) -> None:
+    person, secret = somebody(people), new_secret()
+    codes = people.second_factor.enable(person, secret, pyotp.TOTP(secret).at(clock.now))
+    assert (len(set(codes)), people.second_factor.left(person)) == (10, 10)
+    people.log_in("li", GOOD, codes[0], PEER)
+    people.log_in("li", GOOD, f" {codes[1].replace('-', ' ')}", PEER)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: opens(people, codes[2]), range(4)))
+    assert sum(opened) == 1, "of several at once one is let in"
+    assert people.second_factor.left(person) == 7
+    assert refused(people, code=codes[0]) == "wrong-code"
+    clock.now += timedelta(seconds=30)
+    anew = people.second_factor.renew(person, pyotp.TOTP(secret).at(clock.now))
+    assert people.second_factor.are_codes_of(person, anew)
+    assert not people.second_factor.are_codes_of(person, codes[5:6])
+    assert not people.second_factor.are_codes_of(person, [])
+    people.second_factor.disable(person, GOOD)
+    assert people.second_factor.left(person) == 0, "what is turned off leaves nothing that opens"
+    with pytest.raises(AccessError, match="no second factor"):
+        people.second_factor.reset(person)
+
+
+def opens(people: People, code: str) -> bool:
+    try:
+        people.log_in("li", GOOD, code, PEER)
+    except LoginRefused:
+        return False
+    return True
 
 
 def test_the_last_admin_remains(people: People) -> None:
@@ -293,4 +323,4 @@ def test_no_reply_waits_while_a_password_is_worked_out(
     monkeypatch.setattr(passwords, "matches", free)
     person = people.accept(people.invite("li", Role.VIEWER, actor="tests").token, GOOD)
     people.change_password(person, GOOD, OTHER, keep_session=person.id)
-    people.disable_totp(person, OTHER)
+    people.second_factor.disable(person, OTHER)

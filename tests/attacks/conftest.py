@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.access.people import Person
+from receiver.access.person import Person
 from receiver.access.roles import Role
 from receiver.gateway.simulator.gateway import SimulatedGateway
 from tests.admin.conftest import Admin, running

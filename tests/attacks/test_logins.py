@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from receiver.access import Scope
-from receiver.access.people import FREE_FAILURES
 from receiver.access.roles import Role
+from receiver.access.throttle import FREE_FAILURES
 from receiver.admin.console.cookies import FORM, SESSION
 from receiver.admin.console.routes import Who
 from receiver.store.tables import login_failures

@@ -1,9 +1,11 @@
 """``receiver users``: accounts and their links from the command line."""
 
 import pytest
+from pyotp import TOTP
 
 from receiver.access.people import People
 from receiver.access.roles import Role
+from receiver.access.second_factor import new_secret
 from tests.cli.conftest import Filled, Run
 
 PASSWORD = "a fine long secret"
@@ -48,6 +50,18 @@ def test_roles_are_changed_and_people_shut_out_but_an_admin_remains(filled: Fill
     for arguments in (("role", "admin", "viewer"), ("disable", "admin")):
         refused = run("users", *arguments)
         assert (refused.status, "must stay an admin" in refused.err) == (1, True)
+
+
+def test_a_lost_second_factor_is_reset_and_the_password_stays(filled: Filled, run: Run) -> None:
+    people = People(filled.store)
+    person = people.accept(people.invite("li", Role.VIEWER, actor="test").token, PASSWORD)
+    secret = new_secret()
+    people.second_factor.enable(person, secret, TOTP(secret).now())
+    assert run("users", "list").rows[0]["second_factor"] is True
+    assert run("users", "reset-second-factor", "LI").status == 0
+    assert not people.log_in("li", PASSWORD, None, "127.0.0.1").has_totp
+    again = run("users", "reset-second-factor", "li")
+    assert (again.status, "no second factor" in again.err) == (1, True)
 
 
 @pytest.mark.parametrize(

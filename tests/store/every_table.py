@@ -56,6 +56,7 @@ _ROWS: dict[str, list[dict[str, Any]]] = {
             "created_at": AT, "created_by": "li",
         }
     ],
+    "recovery_codes": [{"person_id": PERSON, "code_hash": SECRET}],
     "invitations": [{"token_hash": SECRET, "person_id": PERSON, "created_at": AT, "expires_at": AT}],
     "sessions": [
         {"id": MESSAGE, "person_id": PERSON, "token_hash": SECRET, "created_at": AT, "last_seen_at": AT, "agent": ODD}

@@ -44,6 +44,9 @@ ACTIONS: dict[str, Words] = {
     Action.OWN_PASSWORD_CHANGED: lazy_gettext("changed the own password"),
     Action.SECOND_FACTOR_ENABLED: lazy_gettext("turned the second factor on"),
     Action.SECOND_FACTOR_DISABLED: lazy_gettext("turned the second factor off"),
+    Action.RECOVERY_CODE_USED: lazy_gettext("logged in with a recovery code"),
+    Action.RECOVERY_CODES_RENEWED: lazy_gettext("made recovery codes anew"),
+    Action.PHONE_SEARCHED: lazy_gettext("looked for a phone"),
     Action.TEST_PUSHED: lazy_gettext("pushed a test reply"),
     Action.DATABASE_BACKED_UP: lazy_gettext("backed the database up"),
     Action.DATABASE_RESTORED: lazy_gettext("restored the database from a backup"),
@@ -63,6 +66,10 @@ DETAILS: dict[str, Words] = {
     "rejected": lazy_gettext("bad lines"),
     "file_sha256": lazy_gettext("SHA-256 of the file"),
     "outcome": lazy_gettext("outcome"),
+    "left": lazy_gettext("left"),
+    "count": lazy_gettext("how many"),
+    "known": lazy_gettext("known here"),
+    "within": lazy_gettext("within"),
     "session": lazy_gettext("session"),
 }
 """What an act's detail is called; its values are as programs have them, but for roles."""

@@ -11,6 +11,7 @@ from receiver.access.keys import LONGEST_NAME
 from receiver.access.roles import Permission
 
 from ..parts import parts
+from . import once
 from .forms import Form
 from .languages import Words, gettext, lazy_gettext
 from .notices import done
@@ -42,7 +43,7 @@ def index() -> str:
 
 
 @pages.post("/keys", needs=Permission.KEYS)
-def create() -> str | Response:
+def create() -> Response | Redirection:
     form = Form(request.form)
     name, last_day = form.line("name", longest=LONGEST_NAME), day_of(form, "last_day")
     scopes = _chosen()
@@ -55,7 +56,16 @@ def create() -> str | Response:
         return make_response(_list(form), 422)
     created = act(Action.KEY_CREATED, name, scopes=sorted(scopes))
     made = parts().keys.create(name, scopes, actor=person().name, expires_at=expires_at, act=created)
-    return render_template("console/keys/made.html", made=made)
+    return once.lead(made.token, ".made", key_id=made.key.id)
+
+
+@pages.get("/keys/<uuid:key_id>/made", needs=Permission.KEYS)
+def made(key_id: UUID) -> Response | Redirection:
+    """The new key's token, this once."""
+    key, token = _found(key_id), once.secret()
+    if not parts().keys.opens(key, token):
+        return done("key-shown", ".show", key_id=key_id)
+    return once.shown(render_template("console/keys/made.html", key=key, token=token))
 
 
 @pages.get("/keys/<uuid:key_id>", needs=Permission.KEYS)

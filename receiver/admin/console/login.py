@@ -7,8 +7,9 @@ from werkzeug.wrappers import Response as Redirection
 
 from receiver.access import Act, Action
 from receiver.access.audit import Via
+from receiver.access.errors import AccessError, LoginRefused
 from receiver.access.passwords import SHORTEST, WeakPassword
-from receiver.access.people import AccessError, LoginRefused, Person
+from receiver.access.person import Person
 from receiver.access.sessions import LASTS_FOR
 
 from ..parts import parts
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 pages = Pages("login")
 
-_LONGEST_CODE = 20
+_LONGEST_CODE = 60
 # The field that a refusal is told beside.
 _FIELDS = {"code-needed": "code", "wrong-code": "code"}
 
@@ -43,7 +44,7 @@ def log_in() -> str | Response | Redirection:
     if form.errors:
         return make_response(_login_form(form), 422)
     try:
-        person = parts().people.log_in(name, password, code or None, peer())
+        person = parts().people.log_in(name, password, code or None, peer(), recovered=_recovered)
     except LoginRefused as refused:
         # Not by whom: people write their password where the name belongs.
         _log.warning("a login from %s was refused: %s", peer(), refused.code)
@@ -65,7 +66,7 @@ def log_out() -> Redirection:
 @pages.get("/welcome/<token>", needs=Who.ANYBODY)
 def welcome(token: str) -> str | Response:
     try:
-        return _welcome_form(parts().people.invited(token), Form({}))
+        return _welcome_form(parts().people.invited(token).person, Form({}))
     except AccessError as refused:
         return _no_link(refused)
 
@@ -74,7 +75,7 @@ def welcome(token: str) -> str | Response:
 def accept(token: str) -> str | Response | Redirection:
     form = Form(request.form)
     try:
-        invited = parts().people.invited(token)
+        invited = parts().people.invited(token).person
         password = form.secret("password")
         if password and form["again"] != password:
             form.errors["again"] = words.different()
@@ -102,6 +103,10 @@ def _let_in(person: Person, how: Action, target: str) -> Redirection:
         if liked:
             cookies.put(response, name, liked, cookies.LIKED_FOR)
     return response
+
+
+def _recovered(person: Person, left: int) -> Act:
+    return Act(Action.RECOVERY_CODE_USED, person.name, Via.CONSOLE, person.name, {"left": left}, peer=peer())
 
 
 def _login_form(form: Form) -> str:

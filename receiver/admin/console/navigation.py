@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from receiver.access.people import Person
+from receiver.access.person import Person
 from receiver.access.roles import Permission
 
 from .languages import Words, lazy_gettext

@@ -7,11 +7,13 @@ from flask import Response, abort, make_response, render_template, request, url_
 from werkzeug.wrappers import Response as Redirection
 
 from receiver.access import Action
-from receiver.access.people import LONGEST_NAME, AccessError, Invitation, Person
+from receiver.access.errors import AccessError
+from receiver.access.people import LONGEST_NAME, Invitation
+from receiver.access.person import Person
 from receiver.access.roles import Permission, Role
 
 from ..parts import parts
-from . import cookies, words
+from . import cookies, once, words
 from .forms import Form
 from .notices import done
 from .routes import Pages
@@ -29,7 +31,7 @@ def index() -> str:
 
 
 @pages.post("/people", needs=Permission.PEOPLE)
-def invite() -> str | Response:
+def invite() -> Response | Redirection:
     form = Form(request.form)
     name, role = form.line("name", longest=LONGEST_NAME), form.choice("role", Role)
     if role is not None and not form.errors:
@@ -47,9 +49,24 @@ def show(person_id: UUID) -> str:
 
 
 @pages.post("/people/<uuid:person_id>/link", needs=Permission.PEOPLE)
-def invite_again(person_id: UUID) -> str:
+def invite_again(person_id: UUID) -> Redirection:
     somebody = _found(person_id)
     return _link(parts().people.invite_again(person_id, act=act(Action.PERSON_LINKED, somebody.name)))
+
+
+@pages.get("/people/<uuid:person_id>/link", needs=Permission.PEOPLE)
+def link(person_id: UUID) -> Response | Redirection:
+    """The link that was made for somebody, this once."""
+    try:
+        invitation = parts().people.invited(once.secret())
+    except AccessError:
+        invitation = None
+    if invitation is None or invitation.person.id != person_id:
+        return done("link-shown", ".show", person_id=_found(person_id).id)
+    # As the browser came, also through a proxy: a link without TLS would send its secret in the open.
+    scheme = "https" if cookies.is_https() else "http"
+    address = url_for("console.login.welcome", token=invitation.token, _external=True, _scheme=scheme)
+    return once.shown(render_template("console/people/link.html", invitation=invitation, address=address))
 
 
 @pages.post("/people/<uuid:person_id>/role", needs=Permission.PEOPLE)
@@ -105,8 +122,5 @@ def _one(somebody: Person, form: Form) -> str:
     return render_template("console/people/show.html", somebody=somebody, form=form, roles=list(Role))
 
 
-def _link(invitation: Invitation) -> str:
-    # As the browser came, also through a proxy: a link without TLS would send its secret in the open.
-    scheme = "https" if cookies.is_https() else "http"
-    address = url_for("console.login.welcome", token=invitation.token, _external=True, _scheme=scheme)
-    return render_template("console/people/link.html", invitation=invitation, address=address)
+def _link(invitation: Invitation) -> Redirection:
+    return once.lead(invitation.token, ".link", person_id=invitation.person.id)

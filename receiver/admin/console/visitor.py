@@ -4,7 +4,7 @@ from flask import g, request
 
 from receiver.access import Act, Action
 from receiver.access.audit import Via
-from receiver.access.people import Person
+from receiver.access.person import Person
 from receiver.access.sessions import Session
 
 from ..parts import parts

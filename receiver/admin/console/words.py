@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from receiver.access.errors import AccessError, LoginRefused
 from receiver.access.passwords import LONGEST, SHORTEST, WeakPassword
-from receiver.access.people import LONGEST_NAME, AccessError, LoginRefused
+from receiver.access.people import LONGEST_NAME
 from receiver.access.roles import Role
 from receiver.vocabulary import Kind, Origin
 
@@ -32,6 +33,9 @@ NOTICES: dict[str, Words] = {
     "password-changed": lazy_gettext("The password is changed. Every other session has ended."),
     "second-factor-enabled": lazy_gettext("From now on a code is asked for at each login."),
     "second-factor-disabled": lazy_gettext("No code is asked for any more."),
+    "recovery-codes-shown": lazy_gettext(
+        "The recovery codes were shown once. Where they are lost, have them made anew: those before open nothing then."
+    ),
     "session-ended": lazy_gettext("The session has ended."),
     "sessions-ended": lazy_gettext("Every other session has ended."),
     "saved": lazy_gettext("Saved."),
@@ -50,6 +54,10 @@ NOTICES: dict[str, Words] = {
         "The password is changed at the gateway. Store it now in RECEIVER_GATEWAY_PASSWORD, or in the file that "
         "RECEIVER_GATEWAY_PASSWORD_FILE names, and restart the receiver: until then every call fails with 6003."
     ),
+    "key-shown": lazy_gettext(
+        "The key was shown once, and nobody can show it again. If it is lost, revoke it and make another."
+    ),
+    "link-shown": lazy_gettext("The link was shown once, and nobody can show it again. If it is lost, make another."),
     "key-revoked": lazy_gettext("The key is revoked: it opens nothing any more."),
     "send-stored": lazy_gettext("The send is stored, and goes out as it says below."),
     "send-cancelled": lazy_gettext("What was queued is cancelled."),
@@ -94,6 +102,7 @@ _REFUSALS: dict[str, Words] = {
     "wrong-code": lazy_gettext("The code is wrong or was used: wait for the next one, and check the device's clock."),
     "wrong-old": lazy_gettext("The present password is wrong."),
     "has-second-factor": lazy_gettext("There is a second factor already: turn it off before."),
+    "no-second-factor": lazy_gettext("There is no second factor any more."),
     "no-invitation": lazy_gettext("This link was used, has expired, or never was one. Ask an admin for another."),
     "last-admin": lazy_gettext("Somebody must stay an admin: make another one first."),
     "nobody": lazy_gettext("There is nobody of this name."),

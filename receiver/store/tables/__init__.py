@@ -1,6 +1,6 @@
 """The tables, as migrations make them: one definition that every statement is written with."""
 
-from .access import api_keys, audit, invitations, login_failures, people, sessions
+from .access import api_keys, audit, invitations, login_failures, people, recovery_codes, sessions
 from .columns import UtcDateTime, metadata, utc_text
 from .derived import acknowledged, counts_state, message_counts, search_buckets, search_state, tasks
 from .register import ledger, ledger_head, optouts, service_numbers, services, staged_subscriptions, subscriptions
@@ -26,6 +26,7 @@ __all__ = [
     "people",
     "pulled_replies",
     "quarantine",
+    "recovery_codes",
     "refusals",
     "search_buckets",
     "search_state",

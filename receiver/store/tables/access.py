@@ -42,6 +42,14 @@ people = Table(
     Column("disabled_at", UtcDateTime),
 )
 
+# What opens once in place of a code of the second factor, by its hash.
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("person_id", Uuid, ForeignKey("people.id"), primary_key=True),
+    Column("code_hash", String(64), primary_key=True),
+)
+
 # Links that set an account's password once, by the hash of their secret.
 invitations = Table(
     "invitations",

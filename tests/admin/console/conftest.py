@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.access.people import Person
+from receiver.access.person import Person
 from receiver.access.roles import Role
 from tests.admin.conftest import Admin, running
 from tests.admin.console.visitor import Visitor, somebody, visiting

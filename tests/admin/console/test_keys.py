@@ -7,6 +7,7 @@ import pytest
 
 from receiver.access import KeyRefused
 from receiver.access.roles import Role
+from receiver.admin.console.cookies import ONCE
 from tests.admin.client import Api
 from tests.admin.conftest import Admin
 from tests.admin.console.conftest import LogIn
@@ -22,7 +23,7 @@ def boss(log_in: LogIn) -> Visitor:
 
 def test_a_key_is_made_shown_once_used_and_revoked(admin: Admin, boss: Visitor) -> None:
     assert "No key yet" in boss.get("/keys").words
-    made = boss.post("/keys", name="shop", scope="sms:send", last_day="")
+    made = boss.follow("/keys", name="shop", scope="sms:send", last_day="")
     (token,) = set(re.findall(r"rcv_[0-9a-f]{8}_[\w-]{43}", made.text))
     assert made.headers["Cache-Control"] == "no-store"
     assert Api(admin.port, token).get("/sends").status == 200
@@ -38,6 +39,19 @@ def test_a_key_is_made_shown_once_used_and_revoked(admin: Admin, boss: Visitor) 
     assert noted == [("key.created", "shop"), ("key.revoked", str(key.id))]
     assert boss.get("/keys/00000000-0000-0000-0000-000000000000").status == 404
     assert token not in admin.log
+
+
+def test_a_new_keys_page_that_is_loaded_again_makes_no_other_and_shows_no_others(admin: Admin, boss: Visitor) -> None:
+    page = boss.post("/keys", name="reloaded", scope="sms:send").headers["Location"]
+    token, boss.cookies[ONCE] = boss.cookies[ONCE], f"rcv_00000000_{'x' * 43}"
+    given = boss.get(page)
+    assert (given.status, given.headers["Location"].partition("?")[2]) == (303, "done=key-shown"), "none of ours"
+    boss.cookies[ONCE] = token
+    assert token in boss.get(page).text
+    again = boss.get(boss.get(page).headers["Location"])
+    assert "The key was shown once" in again.words
+    assert "Revoke" in again.words
+    assert len(admin.rows("api_keys", name="reloaded")) == 1
 
 
 def test_a_key_ends_with_its_last_day_where_its_maker_lives(admin: Admin, boss: Visitor) -> None:

@@ -1,12 +1,16 @@
 """Coming in and going: the first admin, invitations, throttling, second factors, sessions, and what the log keeps."""
 
+import re
+from datetime import UTC, datetime
+
 import pyotp
 import pytest
 
 from receiver import create_admin_app
-from receiver.access.people import FREE_FAILURES, People
+from receiver.access.people import People
 from receiver.access.roles import Role
 from receiver.access.sessions import Sessions
+from receiver.access.throttle import FREE_FAILURES
 from receiver.admin.console.cookies import FORM, SESSION
 from receiver.config import Settings
 from tests.admin.conftest import Admin
@@ -105,7 +109,7 @@ def test_a_second_factor_is_turned_on_asked_for_and_turned_off(admin: Admin) -> 
     assert "The code is wrong" in visitor.post("/account/second-factor", secret=secret, code="000").words
     assert visitor.post("/account/second-factor", secret="x", code="000").status == 400
     code = pyotp.TOTP(secret).now()
-    assert "From now on a code" in visitor.follow("/account/second-factor", secret=secret, code=code).words
+    assert "Recovery codes" in visitor.follow("/account/second-factor", secret=secret, code=code).words
     assert visitor.get("/account/second-factor").headers["Location"] == "/account"
     visitor.get("/account")
     theirs = pyotp.random_base32()
@@ -118,6 +122,53 @@ def test_a_second_factor_is_turned_on_asked_for_and_turned_off(admin: Admin) -> 
     assert "is wrong" in visitor.post("/account/second-factor/off", present="not it").words
     assert "No code is asked" in visitor.follow("/account/second-factor/off", present=PASSWORD).words
     assert other.log_in("zheng").status == 303
+
+
+def test_recovery_codes_are_shown_once_open_once_each_and_are_made_anew(admin: Admin) -> None:
+    visitor = visiting(admin.port, admin.store, somebody(admin.store, Role.OPERATOR, "han"))
+    secret = visitor.get("/account/second-factor").text.partition('name="secret" value="')[2][:32]
+    shown = visitor.follow("/account/second-factor", secret=secret, code=pyotp.TOTP(secret).now())
+    codes = re.findall(r"<code>([\d-]+)</code>", shown.text)
+    assert len(set(codes)) == 10
+    again = visitor.get(visitor.get("/account/second-factor/codes").headers["Location"])
+    assert "were shown once" in again.words
+    assert "10 of 10 recovery codes left" in again.words
+    assert not any(code in again.text for code in codes)
+    other = Visitor(admin.port)
+    assert other.log_in("han", code=codes[0]).status == 303
+    assert "wrong or was used" in Visitor(admin.port).log_in("han", code=codes[0]).words
+    assert "9 of 10 recovery codes left" in other.get("/account").words
+    (noted,) = admin.rows("audit", action="person.recovery-code-used")
+    assert (noted["target"], noted["detail"]) == ("han", {"left": 9})
+    assert "The code is wrong" in other.post("/account/second-factor/codes", code=codes[1]).words
+    late = pyotp.TOTP(secret).at(datetime.now(UTC), counter_offset=1)
+    anew = re.findall(r"<code>([\d-]+)</code>", other.follow("/account/second-factor/codes", code=late).text)
+    assert set(anew).isdisjoint(codes)
+    assert "10 of 10" in other.get("/account").words
+    assert [row["target"] for row in admin.rows("audit", action="person.recovery-codes-renewed")] == ["han"]
+    assert "wrong or was used" in Visitor(admin.port).log_in("han", code=codes[2]).words
+    kept = str(admin.rows("recovery_codes"))
+    assert not any(code in kept or code.replace("-", "") in kept for code in anew)
+
+
+def test_password_and_codes_are_tried_no_oftener_in_the_account_than_at_the_login(fresh_admin: Admin) -> None:
+    person = somebody(fresh_admin.store, Role.VIEWER, "kong")
+    secret = pyotp.random_base32()
+    People(fresh_admin.store).second_factor.enable(person, secret, pyotp.TOTP(secret).now())
+    visitor = visiting(fresh_admin.port, fresh_admin.store, person)
+    visitor.get("/account")
+    change = {"password": "quite another one", "again": "quite another one"}
+    for _ in range(FREE_FAILURES["name"]):
+        assert visitor.post("/account/password", old="not it", **change).status == 422
+    for answer in (
+        visitor.post("/account/password", old=PASSWORD, **change),
+        visitor.post("/account/second-factor/off", present=PASSWORD),
+        visitor.post("/account/second-factor/codes", code="123456"),
+    ):
+        assert (answer.status, "Too many failures" in answer.words) == (429, True)
+    assert "Write its present code" in Visitor(fresh_admin.port).log_in("kong").words.replace("write", "Write"), (
+        "whoever holds a session shuts its owner out of nothing"
+    )
 
 
 def test_sessions_are_listed_and_ended_one_by_one_and_everywhere(admin: Admin) -> None:

@@ -8,7 +8,8 @@ from html import unescape
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
-from receiver.access.people import People, Person
+from receiver.access.people import People
+from receiver.access.person import Person
 from receiver.access.roles import Role
 from receiver.access.sessions import Sessions
 from receiver.admin.console.cookies import SESSION
