@@ -51,7 +51,11 @@ class Parts:
             Policy.FAILURES: self.settings.rate_limit_failures,
             Policy.LOOKUPS: _LOOKUPS,
         }
-        return Rates(RateWindows(self.settings.url), limits)
+        return Rates(self.windows, limits)
+
+    @cached_property
+    def windows(self) -> RateWindows:
+        return RateWindows(self.settings.url)
 
     @cached_property
     def register(self) -> Register:

@@ -98,6 +98,13 @@ def stream(connection: Connection, chosen: Filter) -> Generator[RowMapping, None
     yield from _walk(connection, chosen, _Range(*_bounds(chosen), True), _FETCHED)
 
 
+def count(connection: Connection, chosen: Filter) -> int | None:
+    """How many messages match; None where a text is looked for, which only reading them all could tell."""
+    if chosen.text is not None:
+        return None
+    return connection.scalar(select(func.count()).select_from(messages).where(*_conditions(chosen)))
+
+
 def get(connection: Connection, message_id: UUID) -> RowMapping | None:
     """One message with all that is known of it."""
     return connection.execute(select(messages).where(messages.c.id == message_id)).mappings().one_or_none()

@@ -13,6 +13,7 @@ from receiver.store.store import Store
 from receiver.vocabulary import mask
 
 from ..parts import parts
+from ..progress import Progress
 from .files import FORMAT, Files, Format
 from .gate import act
 from .messages import MessageFilters
@@ -56,14 +57,16 @@ def export_messages(query: ExportQuery) -> Response:
     return exported(query.chosen(), query.format, act(Action.MESSAGES_EXPORTED, None, **told(query.format, given)))
 
 
-def exported(chosen: messages.Filter, form: Format, note: Act) -> Response:
+def exported(chosen: messages.Filter, form: Format, note: Act, progress: Progress | None = None) -> Response:
     """The messages as a file; ``note`` says who exports, and is written before anything is shown. Raises StoreError."""
     store = parts().store
     with store.reading() as transaction:
         newest = messages.page(transaction, chosen, limit=1)
+        if progress is not None:
+            progress.begin(messages.count(transaction, chosen))
     note.record(store)
     rows = _rows(store, chosen, newest[0]["id"] if newest else None)
-    return _FILES.answer(rows, form)
+    return _FILES.answer(rows, form, progress)
 
 
 def told(form: Format, filters: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from pydantic import Field
 from receiver.export import FORMATS, Row, gzipped, joined
 from receiver.store.errors import StoreError
 
+from ..progress import Progress
+
 _log = logging.getLogger(__name__)
 _MEDIA = {
     "jsonl": "application/x-ndjson",
@@ -68,11 +70,13 @@ class Files:
         }
         return {"answers": {200: answer}, "extra": _CELLS}
 
-    def answer(self, rows: Iterable[Row], form: Format) -> Response:
-        """The response, whose body is read from ``rows`` while it is sent."""
-        pieces = joined(FORMATS[form](rows, self._columns, title=self.name))
+    def answer(self, rows: Iterable[Row], form: Format, progress: Progress | None = None) -> Response:
+        """The response, whose body is read from ``rows`` while it is sent; ``progress`` is told how far it is."""
+        counted = rows if progress is None else progress.counted(rows)
+        pieces = joined(FORMATS[form](counted, self._columns, title=self.name))
         compress = form != "xlsx" and request.accept_encodings["gzip"] > 0
-        response = Response(_guarded(gzipped(pieces) if compress else pieces, g.request_id), content_type=_MEDIA[form])
+        body = _guarded(gzipped(pieces) if compress else pieces, g.request_id)
+        response = Response(body if progress is None else progress.watched(body), content_type=_MEDIA[form])
         name = f"{self.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         response.headers["Vary"] = "Accept-Encoding"

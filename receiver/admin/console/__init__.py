@@ -6,6 +6,7 @@ from . import (
     account,
     appearance,
     audit,
+    exports,
     gate,
     gateway,
     health,
@@ -26,6 +27,7 @@ from . import (
 SUBJECTS = (
     overview,
     replies,
+    exports,
     optouts,
     sends,
     services,

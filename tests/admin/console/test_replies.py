@@ -132,6 +132,45 @@ def test_a_phone_is_found_by_a_form_and_never_in_an_address(admin: Admin, log_in
     assert not re.search(r'(?:href|action|src|connect)="[^"]*139\d{8}', page.text)
 
 
+def test_each_phone_that_is_looked_for_is_noted_masked_whether_it_is_known_or_not(fresh_admin: Admin) -> None:
+    fresh_admin.filled.reply(b"src=13900000077&dst=10690000&msg=sought")
+    for role in (Role.VIEWER, Role.OPERATOR):
+        visitor = visiting(fresh_admin.port, fresh_admin.store, somebody(fresh_admin.store, role))
+        visitor.get("/replies")
+        assert visitor.post("/replies/find", phone="139 0000 0077").status == 303
+        assert visitor.post("/replies/find", phone="13900000078").status == 422
+        assert visitor.post("/optouts/search", phone="13900000077").status == 200
+    noted = [(row["actor"], row["target"], row["detail"]) for row in fresh_admin.rows("audit", action="phone.searched")]
+    assert noted == [
+        (role, f"+86139****00{ending}", {"within": within, "known": known})
+        for role in ("viewer", "operator")
+        for ending, within, known in (("77", "replies", True), ("78", "replies", False), ("77", "optouts", False))
+    ]
+
+
+def test_an_export_tells_beside_how_far_it_is(admin: Admin, log_in: LogIn) -> None:
+    for number in range(3):
+        admin.filled.reply(b"src=13900000001&dst=10690077&msg=told%%20%d" % number)
+    visitor = log_in(Role.COMPLIANCE)
+    visitor.get("/replies")
+    export = str(new_id())
+    begins = visitor.get(f"/exports/{export}")
+    assert "The export begins" in begins.words
+    assert f'hx-get="/exports/{export}"' in begins.text
+    for form in ("csv", "jsonl"):
+        export = str(new_id())
+        visitor.post("/replies/export?dst=10690077", format=form, progress=export)
+        over = visitor.get(f"/exports/{export}")
+        assert "The export is done: 3 rows" in over.words
+        assert "hx-get" not in over.text, "it is over, and not asked for again"
+    assert "The export begins" in log_in(Role.ADMIN).get(f"/exports/{export}").words, "it is nobody else's"
+    visitor.post("/replies/export?dst=10690077", format="csv", progress="nonsense")
+    visitor.get("/optouts")
+    export = str(new_id())
+    visitor.post("/optouts/export", format="csv", progress=export)
+    assert "The export is done" in visitor.get(f"/exports/{export}").words
+
+
 def test_a_phone_that_is_written_as_a_text_is_led_elsewhere_and_never_repeated_by_a_link(
     admin: Admin, log_in: LogIn
 ) -> None:

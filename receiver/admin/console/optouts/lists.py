@@ -18,10 +18,12 @@ from receiver.optout.export import exported_slowly
 from receiver.optout.imports import OptoutImport
 from receiver.optout.register import LONGEST_REASON
 from receiver.optout.sheet import Sheet, SheetError
+from receiver.store import optouts
 
 from ...api.files import Files
 from ...api.optouts import OptOut
 from ...parts import parts
+from ..exports import asked_progress
 from ..forms import Form
 from ..languages import gettext
 from ..problems import told
@@ -121,7 +123,11 @@ def export() -> Response:
     form = Form(request.form).choice("format", ExportForm) or ExportForm.CSV
     noted = act(Action.OPTOUTS_EXPORTED, format=form.value)
     rows = exported_slowly(parts().store, actor=person().name, kind_of_file=form.value, note=noted)
-    return _FILES.answer(rows, form.value)
+    progress = asked_progress()
+    if progress is not None:
+        with parts().store.reading() as transaction:
+            progress.begin(optouts.count(transaction))
+    return _FILES.answer(rows, form.value, progress)
 
 
 def _given(form: Form) -> _List | None:

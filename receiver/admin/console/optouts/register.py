@@ -15,7 +15,7 @@ from receiver.vocabulary.register import Source
 from ...parts import parts
 from ..forms import Form
 from ..languages import gettext
-from ..lookups import may_look
+from ..lookups import may_look, note_lookup
 from ..notices import done
 from ..paging import Page, place
 from ..revealing import reveals
@@ -41,6 +41,7 @@ def search() -> Response | Redirection:
     if not may_look(form):
         return make_response(_list(form), 429)
     known = parts().register.history(written)
+    note_lookup(written, "optouts", known=bool(known.events))
     if known.events:
         return redirect(url_for("console.optouts.show", event=known.events[-1]["sequence"]), 303)
     if not _identity(form):

@@ -15,10 +15,11 @@ from receiver.store import feed, messages, services
 from ...api.exports import exported, told
 from ...api.values import sender
 from ...parts import parts
+from ..exports import asked_progress
 from ..forms import Form
 from ..gate import HTMX
 from ..languages import gettext
-from ..lookups import may_look
+from ..lookups import may_look, note_lookup
 from ..paging import Page, place
 from ..revealing import reveals
 from ..visitor import act
@@ -58,6 +59,7 @@ def find() -> Response | Redirection:
     if phone:
         with parts().store.reading() as transaction:
             newest = messages.page(transaction, messages.Filter(src=sender(phone)), limit=1)
+        note_lookup(phone, "replies", known=bool(newest))
         if newest:
             return redirect(url_for(".conversation", message_id=newest[0]["id"]), 303)
         form.errors["phone"] = gettext("No reply came from this phone.")
@@ -72,7 +74,7 @@ def export() -> Response:
     if form is None or chosen.form.errors:
         return make_response(_list(chosen, Form({})), 422)
     note = act(Action.MESSAGES_EXPORTED, None, **told(form.value, chosen.told()))
-    return exported(chosen.filter, form.value, note)
+    return exported(chosen.filter, form.value, note, asked_progress())
 
 
 def _list(chosen: Chosen, finding: Form) -> str:
