@@ -1,11 +1,19 @@
 """Words for what sending knows by codes: states, rules, lists that can't be read, and the gateway's failures."""
 
-from receiver.gateway import GatewayError, InDoubt, Meaning, NotSent, Refusal
+import re
+from datetime import UTC, datetime
+
+from flask_babel import format_datetime
+
+from receiver.gateway import GatewayError, InDoubt, NotSent, Refusal
 from receiver.gateway.sending import Inadmissible, Problem, Rule
 from receiver.gateway.sending.listed import BadLine, BadList, Fault
 from receiver.store.sends import State
 
-from ..languages import CHINESE, Words, gettext, lazy_gettext, locale, ngettext
+from .. import meanings
+from ..languages import Words, gettext, lazy_gettext, ngettext
+from ..optouts.words import SOURCES
+from ..problems import failure_told
 
 STATES: dict[str, Words] = {
     State.QUEUED: lazy_gettext("queued"),
@@ -58,6 +66,8 @@ _LINES: dict[Fault, Words] = {
     Fault.NO_PHONE: lazy_gettext("has no phone"),
 }
 _LINES_TOLD = 5
+# receiver.gateway.sending.request.reason_of
+_BLOCKED = re.compile(r"opted out since (\d{4}-\d\d-\d\d \d\d:\d\d) UTC \((\w+)\)")
 
 
 def refused(wrong: Inadmissible) -> tuple[str, str]:
@@ -82,6 +92,19 @@ def refused(wrong: Inadmissible) -> tuple[str, str]:
             return field, str(words)
 
 
+# Templates ask for it here, beside the other words of a send.
+meant = meanings.meant
+
+
+def noted(detail: str) -> str:
+    """What is kept with a recipient or a send: why the guard blocked it, or how it failed."""
+    if found := _BLOCKED.fullmatch(detail):
+        since = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+        told = format_datetime(since, "yyyy-MM-dd HH:mm")
+        return gettext("opted out since %(since)s: %(how)s", since=told, how=SOURCES.get(found[2], found[2]))
+    return failure_told(detail)
+
+
 def unreadable(wrong: BadList) -> str:
     """Why an uploaded list can't be taken."""
     if wrong.fault is not Fault.LINES:
@@ -92,20 +115,11 @@ def unreadable(wrong: BadList) -> str:
     return gettext("Correct the file: %(lines)s.", lines="; ".join(told))
 
 
-def meant(meaning: Meaning) -> tuple[str, str]:
-    """What one of the gateway's codes means, and what to do."""
-    if locale() == CHINESE:
-        return meaning.chinese, meaning.advice_chinese
-    return meaning.english, meaning.advice_english
-
-
 def failed(failure: GatewayError) -> str:
     """Why the gateway did not do what it was asked."""
     match failure:
         case Refusal():
-            said, advice = meant(failure.meaning)
-            return gettext("The gateway refused it: %(code)s, %(said)s. %(advice)s.", code=failure.code, said=said,
-                           advice=advice[:1].upper() + advice[1:])  # fmt: skip
+            return meanings.refused(failure.code)
         case NotSent():
             return gettext("The gateway can't be reached: check RECEIVER_GATEWAY_URL, and the network to it.")
         case InDoubt():
