@@ -18,6 +18,8 @@ from . import cookies, csrf, words
 from .addresses import with_query
 from .languages import LOCALES, TAGS, locale
 from .navigation import entries
+from .problems import failure_told
+from .tables import labelled
 from .visitor import session
 
 AUTO, LIGHT, DARK = "auto", "light", "dark"
@@ -50,6 +52,8 @@ def add_appearance(app: Flask) -> None:
         masked=mask,
         without_phones=mask_phones,
         ago=_ago,
+        failure_told=failure_told,
+        labelled=labelled,
     )
     app.after_request(_keep_static)
 

@@ -187,12 +187,12 @@ def test_recipients_are_walked_by_pages_whose_addresses_hold_no_phone(operator: 
     while address:
         steps.append(address)
         page = operator.get(address)
-        seen += re.findall(r"<td>\+86(\d{11})</td>", page.text)
+        seen += re.findall(r"<td[^>]*>\+86(\d{11})</td>", page.text)
         address = unescape("".join(re.findall(r'rel="next" href="([^"]+)"', page.text)))
     assert (seen, len(steps)) == (sorted(phones), 3)
     assert not re.search(r"139\d{8}", "".join(steps))
     (back,) = re.findall(r'rel="prev" href="([^"]+)"', page.text)
-    assert re.findall(r"<td>\+86(\d{11})</td>", operator.get(unescape(back)).text) == sorted(phones)[100:200]
+    assert re.findall(r"<td[^>]*>\+86(\d{11})</td>", operator.get(unescape(back)).text) == sorted(phones)[100:200]
     for wrong in ("older=x", "older=99999999999999", "newer=-1", "newer=0", "state=x", "older=%00", "older=999999999"):
         assert operator.get(f"{where}?{wrong}").status == 200
 
