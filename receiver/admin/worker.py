@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import struct
+import time
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -13,8 +14,10 @@ from gunicorn.http.errors import (
     InvalidResponseHeaderName,
     LimitRequestHeaders,
     LimitRequestLine,
+    NoMoreData,
     ParseException,
 )
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from receiver.observability import place_of
@@ -27,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds without a byte of a request, or without one of an answer being taken, until its thread is given to others.
 _RECEIVE_SECONDS, _SEND_SECONDS = 15, 60
+# Seconds for a whole request, however often a byte of it comes: a megabyte at 20 kB a second.
+_REQUEST_SECONDS = 60.0
 _OURS = (InvalidResponseHeader, InvalidResponseHeaderName)
 
 
@@ -35,6 +40,23 @@ class _Nameless(wsgi.Response):
 
     def default_headers(self) -> list[str]:
         return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
+class _Hurried(SocketUnreader):
+    """What comes in on a connection, for as long as one request may take."""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.begin()
+
+    def begin(self) -> None:
+        """A request begins now."""
+        self._until = time.monotonic() + _REQUEST_SECONDS
+
+    def chunk(self, *given: Any) -> Any:
+        if time.monotonic() > self._until:
+            raise NoMoreData  # as if the client had left: its thread is given to others
+        return super().chunk(*given)
 
 
 class AdminWorker(ThreadWorker):
@@ -52,6 +74,11 @@ class AdminWorker(ThreadWorker):
         # The kernel's timeouts: gunicorn sets its own sockets to blocking before each request.
         for option, seconds in ((socket.SO_RCVTIMEO, _RECEIVE_SECONDS), (socket.SO_SNDTIMEO, _SEND_SECONDS)):
             conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
+        conn.init()
+        if isinstance(conn.parser.unreader, _Hurried):
+            conn.parser.unreader.begin()
+        else:
+            conn.parser.unreader = _Hurried(conn.sock)
         return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
