@@ -11,11 +11,14 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -97,6 +100,21 @@ class Postgres:
     def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         self.stop(mode)
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While it lasts all of its processes stand still: what is asked of it is taken, and never answered."""
+        assert self._server is not None
+        processes = [psutil.Process(self._server.pid)]
+        try:
+            processes[0].suspend()  # the first, so that it starts no other
+            processes += processes[0].children(recursive=True)
+            for process in processes[1:]:
+                process.suspend()
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def create_database(self) -> str:
         """The URL of a new, empty database."""

@@ -176,11 +176,15 @@ class Server:
             self.terminate()
         self.start()
 
+    @property
+    def spool(self) -> Spool:
+        """What it can't store waits there."""
+        return Spool(self.data_dir, Limits(0, 0))
+
     def wait_until_stored(self) -> None:
         """Until nothing waits in its spool: what it could not store at once is in the database then."""
-        spool = Spool(self.data_dir, Limits(0, 0))
         deadline = time.monotonic() + STORES_WITHIN
-        while not spool.is_empty():
+        while not self.spool.is_empty():
             if time.monotonic() > deadline:
                 raise ServerFailed(f"the spool is not empty after {STORES_WITHIN:.0f} s\n{self.log}")
             time.sleep(0.05)

@@ -14,6 +14,8 @@ from . import sqlite_file
 LOCK_TIMEOUT = 4
 RELAXED_LOCK_TIMEOUT = 2
 CONNECT_TIMEOUT = 4
+# SQLSTATE of a write where nothing may be written (PostgreSQL, appendix A).
+_READ_ONLY = "25006"
 
 
 def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -> Engine:
@@ -116,7 +118,8 @@ def _set_wal(cursor: sqlite3.Cursor) -> None:
 def _replace_lost(failure: ExceptionContext) -> None:
     # A pooled connection that breaks while it is asked whether it stands may fail with an error about our own settings,
     # since psycopg believes it busy. Whatever it fails with, it does not stand.
-    if failure.is_pre_ping:
+    # A session that was begun while the database was set read-only stays so for as long as it lives.
+    if failure.is_pre_ping or getattr(failure.original_exception, "sqlstate", None) == _READ_ONLY:
         failure.is_disconnect = True
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, exc, select
 
 from receiver.store.engine import open_engine
 from receiver.store.errors import Unavailable
@@ -24,6 +24,18 @@ def test_a_pooled_connection_that_breaks_while_it_is_asked_is_replaced(postgresq
     with engine.connect() as connection:
         assert connection.scalar(select(1)) == 1
         assert connection.connection.dbapi_connection is not lost
+    engine.dispose()
+
+
+def test_a_session_begun_while_the_database_was_read_only_is_replaced(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        connection.commit()
+    with pytest.raises(exc.InternalError, match="read-only"), engine.begin() as connection:
+        connection.execute(delete(messages))
+    with engine.begin() as connection:
+        connection.execute(delete(messages))
     engine.dispose()
 
 
