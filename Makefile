@@ -44,6 +44,10 @@ soak: .venv/.dev ## kill sends to ten thousand at each step, and try each proper
 test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)
 	@$(BIN)/python -m pytest -m kannel tests/kannel $(ARGS)
 
+.PHONY: test-deploy
+test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, systemd's own checks (needs the Debian packages nginx, openssl and systemd)
+	@$(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
+
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
 	@$(BIN)/python -m pytest -m browser tests/admin/console $(ARGS)
