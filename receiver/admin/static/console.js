@@ -29,6 +29,21 @@
     k: () => move(-1),
   };
 
+  // A menu that is open closes by Escape, as a dialog does, and by a click elsewhere.
+  const menu = () => document.querySelector("details.menu[open]");
+
+  document.addEventListener("keydown", (event) => {
+    const open = menu();
+    if (event.key !== "Escape" || !open) return;
+    open.removeAttribute("open");
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    const open = menu();
+    if (open && !open.contains(event.target)) open.removeAttribute("open");
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (document.querySelector("dialog[open]")) return;

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.access import KeyRefused
+from receiver.access import KeyRefused, Keys, Scope
 from receiver.access.roles import Role
 from receiver.admin.console.cookies import ONCE
 from tests.admin.client import Api
@@ -67,6 +67,24 @@ def test_a_key_ends_with_its_last_day_where_its_maker_lives(admin: Admin, boss: 
         wrong = boss.post("/keys", **{"name": "wrong", "scope": "admin", **fields})
         assert (wrong.status, says in wrong.words) == (422, True), wrong.words
     assert admin.rows("api_keys", name="wrong") == []
+
+
+def test_the_list_says_what_each_key_may_whether_it_opens_and_when_it_was_used(admin: Admin, boss: Visitor) -> None:
+    now = datetime.now(UTC)
+    before = Keys(admin.store, lambda: now - timedelta(days=3))
+    before.create("past it", [Scope.SMS_SEND], actor="tests", expires_at=now - timedelta(days=1))
+    used = admin.key(Scope.OPTOUTS_READ, name="in use")
+    admin.keys.authenticate(used.token)
+    rows = {row.partition("</a>")[0].rpartition(">")[2]: row for row in boss.get("/keys").text.split("<tr>")}
+    assert "expired" in rows["past it"]
+    assert "sms:send" in rows["past it"]
+    assert "active" in rows["in use"]
+    assert 'data-label="Last used"><time' in rows["in use"]
+    assert 'data-label="Last used"><time' not in rows["past it"]
+    shown = boss.get(f"/keys/{used.key.id}").words
+    assert "optouts:read asks who is opted out" in shown
+    again = boss.post("/keys", name=" ", scope="sms:send").text
+    assert re.findall(r'name="scope" value="([^"]+)" checked', again) == ["sms:send"], "what was chosen stays"
 
 
 def test_without_a_gateway_it_is_said_what_to_set(admin: Admin, log_in: LogIn) -> None:

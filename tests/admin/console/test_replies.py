@@ -58,6 +58,21 @@ def test_the_list_is_found_by_what_is_in_its_address(admin: Admin, log_in: LogIn
     marked = visitor.get("/replies?text=filtered").words
     assert "duplicate?" in marked
     assert "pulled" in marked
+    assert "Without filters" in marked
+    assert "Without filters" not in visitor.get("/replies").words
+
+
+def test_a_row_leads_to_the_reply_and_to_its_senders_conversation(admin: Admin, log_in: LogIn) -> None:
+    sent = admin.filled.reply(b"src=13900000001&dst=10690000&msg=leading")
+    again = admin.filled.reply(b"src=13900000001&dst=10690000&msg=leading")
+    empty = admin.filled.reply(b"src=13900000001&dst=10690000&msg=%20")
+    visitor = log_in(Role.VIEWER)
+    page = visitor.get("/replies?text=leading").text
+    row = page.partition(f'id="reply-{again.hex}"')[2].partition("</tr>")[0]
+    assert re.findall(r'href="([^"]+)"', row) == [f"/replies/{again}", f"/replies/{again}/conversation"]
+    shown = visitor.get(f"/replies/{again}")
+    assert f'href="/replies/{sent}">an earlier reply' in shown.text
+    assert "(empty)" in visitor.get("/replies").text.partition(f'id="reply-{empty.hex}"')[2].partition("</tr>")[0]
 
 
 def test_a_filter_that_can_not_be_used_is_told_beside_its_field(admin: Admin, log_in: LogIn) -> None:
@@ -254,6 +269,8 @@ def test_a_conversation_has_what_came_in_and_went_out_in_its_order(admin: Admin,
     assert re.findall(r'class="sms">(.*?)</p>', page.text) == ["first word", "an answer to it", "0000"]
     assert "by li queued" in page.words
     assert "Nothing is sent to this phone" in page.words
+    (history,) = re.findall(r'href="(/optouts/\d+)">History and proof', page.text)
+    assert "opted out" in log_in(Role.VIEWER).get(history).words
     assert "13911110005" not in page.text
 
 
