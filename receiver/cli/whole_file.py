@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from receiver.intake.spool.segment import fsync_folder
+from receiver.intake.spool.disk import fsync_folder
 
 _SUFFIX = ".part"
 

@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+from receiver.intake.spool.disk import fsync_folder, write_all
 from receiver.vocabulary import new_id
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Spool:
         with self._locked(fcntl.LOCK_SH):
             written = self._written(answer)
             os.rename(written, complete)
-            _fsync_folder(self.folder)
+            fsync_folder(self.folder)
 
     def reserve(self) -> None:
         """Have room for one answer: the next ``keep`` needs none of the disk's. Raises OSError."""
@@ -82,7 +83,7 @@ class Spool:
             fcntl.flock(handle, fcntl.LOCK_SH)
             os.posix_fallocate(handle, 0, _ROOM)
             os.fsync(handle)
-            _fsync_folder(self.folder)
+            fsync_folder(self.folder)
         except BaseException:
             os.close(handle)
             path.unlink(missing_ok=True)
@@ -115,7 +116,7 @@ class Spool:
     def remove(self, answer_id: UUID) -> None:
         """Forget an answer that is stored elsewhere. Raises OSError."""
         self._path(answer_id, _COMPLETE).unlink(missing_ok=True)
-        _fsync_folder(self.folder)
+        fsync_folder(self.folder)
 
     def set_aside(self, answer_id: UUID, why: Corrupt) -> None:
         """Take a corrupt file out of the way of the others, with its bytes. Raises OSError."""
@@ -172,14 +173,14 @@ class Spool:
             stream.truncate(size)
             os.fsync(stream.fileno())  # its writer may have died before it did
         os.rename(written, self._path(answer_id, _COMPLETE))
-        _fsync_folder(self.folder)
+        fsync_folder(self.folder)
 
     def _set_aside(self, path: Path, aside: Path, why: Corrupt) -> None:
         try:
             os.rename(path, aside)
         except FileNotFoundError:
             return  # another process did
-        _fsync_folder(self.folder)
+        fsync_folder(self.folder)
         _log.error("a spooled reply can't be read, %s: its bytes are in %s", why, aside)
 
     def _written(self, answer: Answer) -> Path:
@@ -206,7 +207,7 @@ class Spool:
         if not self.folder.is_dir():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.folder.parent, self.folder.parent.parent):
-                _fsync_folder(folder)
+                fsync_folder(folder)
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
@@ -258,18 +259,8 @@ def _unpacked(packed: bytes, answer_id: UUID) -> Answer:
 
 def _write(handle: int, content: bytes) -> None:
     try:
-        remaining = memoryview(content)
-        while remaining:
-            remaining = remaining[os.write(handle, remaining) :]
+        write_all(handle, content)
         os.ftruncate(handle, len(content))  # what was reserved and not needed
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from .disk import fsync_folder, write_all
 from .line import Spooled, is_stop
-from .segment import SUFFIX, Content, OtherVersion, Segment, content_of, fsync_folder, segments, write_all
+from .segment import SUFFIX, Content, OtherVersion, Segment, content_of, segments
 
 _log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from receiver.vocabulary import new_id
 
+from .disk import fsync_folder, write_all
 from .line import BEGIN, END, Corrupt, Spooled, item_of, line_of
 
 SUFFIX = ".push"
@@ -140,19 +141,3 @@ def segments(folder: Path) -> list[Path]:
                 if name.endswith(SUFFIX):
                     found.append((UUID(name.removesuffix(SUFFIX)), folder / name))
     return [path for _, path in sorted(found)]
-
-
-def write_all(file: int, content: bytes) -> None:
-    """Write all of ``content``. Raises OSError."""
-    remaining = memoryview(content)
-    while remaining:
-        remaining = remaining[os.write(file, remaining) :]
-
-
-def fsync_folder(folder: Path) -> None:
-    """Have on disk which files a folder has. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
