@@ -15,6 +15,7 @@ import pytest
 from receiver.gateway.client import transport
 from receiver.gateway.polling import spool as module
 from receiver.gateway.polling.spool import Answer, Corrupt, OtherVersion, Spool
+from receiver.intake.spool import disk
 from receiver.vocabulary import new_id
 
 READ_AT = datetime(2026, 6, 3, 9, 0, 30, 123456, tzinfo=UTC)
@@ -85,7 +86,8 @@ def test_every_step_is_on_disk_before_the_next(spool: Spool, monkeypatch: pytest
 
             return call if callable(getattr(os, name)) else getattr(os, name)
 
-    monkeypatch.setattr(module, "os", Watched())
+    for each in (module, disk):
+        monkeypatch.setattr(each, "os", Watched())
     spool.keep(answered())
     assert steps == ["write", "fsync", "rename", "fsync folder"]
 
