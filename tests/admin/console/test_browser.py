@@ -237,6 +237,7 @@ def test_somebody_is_invited_joins_and_looks_around_with_the_keyboard_alone(
     page.get_by_label("The same once more").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard once the page's script has run
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -14,6 +14,7 @@ from receiver.access.people import People
 from receiver.access.roles import Role
 from receiver.admin.tail import MOST_OF_ONE
 from receiver.gateway.sending import Sending, SendRequest
+from receiver.optout import services
 from receiver.vocabulary import Charset, Origin, Reading, Reply, new_id
 from tests.admin.conftest import Admin
 from tests.admin.console.conftest import LogIn
@@ -58,6 +59,8 @@ def test_the_list_is_found_by_what_is_in_its_address(admin: Admin, log_in: LogIn
     marked = visitor.get("/replies?text=filtered").words
     assert "duplicate?" in marked
     assert "pulled" in marked
+    services.change(admin.store, "fruit", "Fruit and more")
+    assert '<option value="fruit">Fruit and more</option>' in visitor.get("/replies").text
     assert "Without filters" in marked
     assert "Without filters" not in visitor.get("/replies").words
 
@@ -259,6 +262,13 @@ def test_a_reading_that_says_stop_is_told_before_and_honoured_after(admin: Admin
     done = visitor.follow(f"/replies/{sent}/redecode", charset="gb18030").words
     assert "The reply says stop" in done
     assert "not opted out" not in done
+
+
+def test_a_reading_that_is_in_doubt_says_so(admin: Admin, log_in: LogIn) -> None:
+    sent = admin.filled.reply(b"src=13900000009&dst=10690000&msg=" + quote("甬江".encode("gbk")).encode())
+    page = log_in(Role.VIEWER).get(f"/replies/{sent}").words
+    assert "charset in doubt" in page
+    assert "read so in doubt" in page
 
 
 def test_a_conversation_has_what_came_in_and_went_out_in_its_order(admin: Admin, log_in: LogIn) -> None:
