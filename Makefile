@@ -50,7 +50,7 @@ test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, systemd's own che
 
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
-	@$(BIN)/python -m pytest -m browser tests/admin/console $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist load -m browser tests/admin/console $(ARGS)
 
 .PHONY: screenshots
 screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs chromium and fonts-noto-cjk; ARGS="overview --locale zh" to choose)
