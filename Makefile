@@ -34,9 +34,14 @@ demo: .venv/.runtime ## look around: the console and all the rest over invented 
 test: .venv/.dev ## run the tests (ARGS="-k unsubscribe" to choose)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: chaos
+chaos: .venv/.dev ## inject faults under load, and account for every reply (ARGS="--seconds 600 --database sqlite", "--each 5" for the table of docs/reliability.md)
+	@$(BIN)/python -m tests.faults.chaos $(ARGS)
+
 .PHONY: soak
-soak: .venv/.dev ## kill sends to ten thousand at each step, and try each property with forty times as many examples as the tests do (an hour or more)
-	@KILLED_SENDS_TO=10000 $(BIN)/python -m pytest -n $(JOBS) --dist load tests/faults/test_send_killed.py
+soak: .venv/.dev ## an hour of make chaos, sends to ten thousand killed at each step, ten thousand idle connections, and each property with forty times as many examples as the tests try (two hours or more)
+	@$(BIN)/python -m tests.faults.chaos --seconds 1800
+	@KILLED_SENDS_TO=10000 IDLE_CONNECTIONS=10000 $(BIN)/python -m pytest -n $(JOBS) --dist load tests/faults/test_send_killed.py tests/faults/test_overload.py
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout=0 --hypothesis-profile=soak \
 		$(shell grep -lrE "^(from|import) (hypothesis|schemathesis)" --include="test_*.py" tests) $(ARGS)
 
@@ -47,6 +52,10 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 .PHONY: test-deploy
 test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, systemd's own checks (needs the Debian packages nginx, openssl and systemd)
 	@$(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
+
+.PHONY: test-strace
+test-strace: .venv/.dev ## see that nothing is answered before it is on disk (needs the Debian package strace, and root)
+	@$(BIN)/python -m pytest -m strace tests/faults/test_fsync.py $(ARGS)
 
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)

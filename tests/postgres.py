@@ -101,14 +101,19 @@ class Postgres:
         self.stop(mode)
         self.start()
 
+    def processes(self) -> list[psutil.Process]:
+        """All that it consists of now, the one first that starts the others."""
+        assert self._server is not None
+        first = psutil.Process(self._server.pid)
+        return [first, *first.children(recursive=True)]
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """While it lasts all of its processes stand still: what is asked of it is taken, and never answered."""
-        assert self._server is not None
-        processes = [psutil.Process(self._server.pid)]
+        processes = self.processes()[:1]
         try:
             processes[0].suspend()  # the first, so that it starts no other
-            processes += processes[0].children(recursive=True)
+            processes = self.processes()
             for process in processes[1:]:
                 process.suspend()
             yield

@@ -169,7 +169,7 @@ class Scene:
         time.sleep(before)
         with fault.strike(self):
             self._until_felt(fault.felt)
-            time.sleep(seconds)
+            time.sleep(0.0 if fault.felt is Felt.BRIEFLY else seconds)
             mended = time.monotonic()
         answered_after = self._answered() - mended
         self.until(self._has_stored, "the spool is emptied")
