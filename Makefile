@@ -28,6 +28,10 @@ run: .venv/.runtime ## serve: callback, console and worker
 demo: .venv/.runtime ## look around: the console and all the rest over invented data
 	@exec $(BIN)/receiver demo $(ARGS)
 
+.PHONY: wheel
+wheel: .venv/.runtime ## build the wheel into dist/
+	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist
+
 # --- develop
 
 .PHONY: test
