@@ -36,7 +36,7 @@ def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[s
         for task in made
         if task.name not in ("search-index", "counts", "retention")
     )
-    assert [chore.name for chore in chores(parts)] == ["poll-spool", "killed-imports", "sqlite-log"]
+    assert [chore.name for chore in chores(parts)] == ["poll-spool", "push-spool", "killed-imports", "sqlite-log"]
     parts.intake.close()
     store.close()
 
@@ -61,7 +61,7 @@ def test_a_worker_empties_sqlites_log(tmp_path: Path) -> None:
 def test_on_postgresql_there_is_no_log_to_empty(postgresql_url: str, tmp_path: Path) -> None:
     store = Store(postgresql_url)
     parts = Parts.of(Settings(database_url=postgresql_url, data_dir=tmp_path), store)
-    assert [chore.name for chore in chores(parts)] == ["poll-spool", "killed-imports"]
+    assert [chore.name for chore in chores(parts)] == ["poll-spool", "push-spool", "killed-imports"]
     assert store.empty_log()
     parts.intake.close()
     store.close()
