@@ -22,6 +22,7 @@ _STATUS = (
     Column("size", "bytes", fixed=True),
     Column("damaged", "damaged files", style=lambda count: _ALARM if count else ""),
     Column("torn", "torn ends"),
+    Column("unreadable", "files that can't be read", style=lambda count: _ALARM if count else ""),
     Column("other_versions", "files of other versions", style=lambda count: _ALARM if count else ""),
 )
 _DRAINED = (

@@ -11,6 +11,7 @@ from receiver.store.errors import StoreError
 from .group_commit import GroupCommit, Host
 from .outcome import Outcome
 from .spool import CannotStore, Draining, Spool, Spooled
+from .writer import Probe
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ class Fallback:
         self.is_away = False
         self._spool = spool
         self._is_stuck = is_stuck
-        self._commits: GroupCommit[Spooled] = GroupCommit(
+        self._commits: GroupCommit[Spooled | Probe] = GroupCommit(
             self._write, max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._stop = threading.Event()
         self._draining = draining(self._pause)
         self._has_kept = False
+        self._has_failed = False
         # The spool is written by one thread and sealed by another.
         self._spool_lock = threading.Lock()
         self._thread_lock = threading.Lock()
@@ -67,12 +69,12 @@ class Fallback:
         return outcome
 
     def has_room(self) -> bool:
-        """Whether the spool takes something now."""
+        """Whether the spool takes something now: there is room, and where the last write failed, another one works."""
         try:
             self._spool.check_room()
         except OSError:
             return False
-        return True
+        return not self._has_failed or self._commits.submit(Probe()) is Outcome.STORED
 
     def close(self) -> None:
         """Write what waits, and leave it to whoever empties the spool next."""
@@ -81,15 +83,19 @@ class Fallback:
         thread = self._thread if self._pid == os.getpid() else None
         if thread is not None:
             thread.join(_CLOSE_WITHIN)
-        with self._spool_lock:
-            self._spool.seal()
-
-    def _write(self, batch: Sequence[Spooled]) -> list[Outcome]:
         try:
             with self._spool_lock:
-                self._spool.keep(batch)
-                self._has_kept = True
+                self._spool.seal()
         except OSError as failure:
+            _log.error("the spool could not be closed: %s", failure)
+
+    def _write(self, batch: Sequence[Spooled | Probe]) -> list[Outcome]:
+        try:
+            with self._spool_lock:
+                self._spool.keep([item for item in batch if not isinstance(item, Probe)])
+                self._has_kept, self._has_failed = True, False
+        except OSError as failure:
+            self._has_failed = True
             _log.error("%d not stored: the spool can't take them: %s", len(batch), failure)
             return [Outcome.UNAVAILABLE] * len(batch)
         with self._thread_lock:

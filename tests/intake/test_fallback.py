@@ -209,3 +209,36 @@ def test_what_one_process_left_another_stores_when_it_starts(
     again.close()
     assert texts(flaky) == ["a", "0000"]
     assert len(rows(flaky, tables.optouts)) == 1
+
+
+@pytest.mark.parametrize("taken", ["deleted", "moved", "folder deleted"])
+def test_what_was_acknowledged_survives_its_file(intake: Intake, flaky: Flaky, spool: Spool, taken: str) -> None:
+    flaky.how = fail
+    assert accept_all(intake, ["a", "0000"]) == [Outcome.STORED] * 2
+    # Held open by whoever writes it; the next to write, or to empty, finds that it is gone.
+    for path in spool.waiting():
+        if taken == "moved":
+            path.rename(path.with_suffix(".aside"))
+        else:
+            path.unlink()
+    if taken == "folder deleted":
+        spool.folder.rmdir()
+    assert accept_all(intake, ["b"]) == [Outcome.STORED]
+    flaky.how = lambda: None
+    eventually(lambda: sorted(texts(flaky)) == ["0000", "a", "b"])
+    eventually(spool.is_empty)
+    assert len(rows(flaky, tables.optouts)) == 1
+
+
+def test_a_spool_that_can_not_be_written_is_not_ready_until_it_can(
+    intake: Intake, flaky: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Spool, "keep", forbidden)
+    flaky.how = fail
+    assert accept_all(intake, ["a"]) == [Outcome.UNAVAILABLE]
+    assert not intake.is_ready()
+    monkeypatch.undo()
+    assert intake.is_ready()

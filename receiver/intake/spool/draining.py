@@ -3,11 +3,10 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 
 from receiver.intake.outcome import Outcome
@@ -16,12 +15,12 @@ from receiver.store.store import Store
 
 from .folder import Spool
 from .line import Spooled, is_stop, line_of
-from .segment import OtherVersion, content_of, locked
+from .segment import Content, OtherVersion, content_of, locked
 
 _log = logging.getLogger(__name__)
 
-# Rows of one transaction; files of one run.
-_AT_ONCE, _FILES_AT_ONCE = 256, 200
+# Rows of one transaction.
+_AT_ONCE = 256
 
 
 class CannotStore(Exception):
@@ -59,29 +58,48 @@ class Draining:
         self._said: set[str] = set()
 
     def run(self) -> Drained:
-        """Store all that is left. Raises CannotStore, StoreError, OSError; what was stored by then stays so, once."""
+        """Store all that is left. Raises CannotStore, StoreError; what was stored by then stays so, once.
+
+        Raises OSError, after the others are stored, where a file can't be read or removed.
+        """
         drained = Drained()
         if self._spool.is_empty():
             return drained
         self._store.probe()
-        with ExitStack() as held:
-            files = (path for path in self._spool.waiting() if held.enter_context(locked(path)))
-            mine = [path for path in islice(files, _FILES_AT_ONCE) if self._is_ours(path)]
-            for path in mine:
-                self._write([item for item in content_of(path).items if is_stop(item)])
-            for path in mine:
-                content = content_of(path)
-                outcomes = self._write(content.items)
-                refused = [item for item, outcome in zip(content.items, outcomes, strict=True) if outcome is _NEVER]
-                content.damaged += map(line_of, refused)
-                self._spool.remove(path, content)
-                became = Counter(outcomes)
-                drained.stored += became[Outcome.STORED]
-                drained.quarantined += became[Outcome.QUARANTINED]
-                drained.set_aside += len(content.damaged)
+        failed: dict[Path, OSError] = {}
+        # A file at a time: an hour without a database leaves thousands.
+        for path in self._spool.waiting():
+            with self._skipping(path, failed), locked(path) as is_mine:
+                if is_mine and (content := self._ours(path)):
+                    self._write([item for item in content.items if is_stop(item)])
+        for path in self._spool.waiting():
+            with self._skipping(path, failed), locked(path) as is_mine:
+                if is_mine and (content := self._ours(path)):
+                    self._empty(path, content, drained)
         if drained != Drained():
             _log.info("from the spool into the database: %s", drained)
+        if failed:
+            raise next(iter(failed.values()))
         return drained
+
+    def _empty(self, path: Path, content: Content, drained: Drained) -> None:
+        outcomes = self._write(content.items)
+        refused = [item for item, outcome in zip(content.items, outcomes, strict=True) if outcome is _NEVER]
+        content.damaged += map(line_of, refused)
+        self._spool.remove(path, content)
+        became = Counter(outcomes)
+        drained.stored += became[Outcome.STORED]
+        drained.quarantined += became[Outcome.QUARANTINED]
+        drained.set_aside += len(content.damaged)
+
+    @contextmanager
+    def _skipping(self, path: Path, failed: dict[Path, OSError]) -> Iterator[None]:
+        """A file that can't be read or removed is left, and keeps the others from nothing."""
+        try:
+            yield
+        except OSError as failure:
+            failed[path] = failure
+            self._say_once(path, failure)
 
     def _write(self, items: Sequence[Spooled]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -94,15 +112,17 @@ class Draining:
                 raise CannotStore("this process ends: what was acknowledged waits in the spool")
         return outcomes
 
-    def _is_ours(self, path: Path) -> bool:
+    def _ours(self, path: Path) -> Content | None:
         try:
-            content_of(path)
+            return content_of(path)
         except OtherVersion as other:
-            if path.name not in self._said:
-                self._said.add(path.name)
-                _log.error("left in the spool: %s. The version that wrote it can empty it", other)
-            return False
-        return True
+            self._say_once(path, f"{other}. The version that wrote it can empty it")
+            return None
+
+    def _say_once(self, path: Path, why: object) -> None:
+        if path.name not in self._said:
+            self._said.add(path.name)
+            _log.error("left in the spool: %s", why)
 
 
 _NEVER = Outcome.REFUSED

@@ -54,6 +54,8 @@ class Status:
     stops: int = 0
     oldest: datetime | None = None
     other_versions: int = 0
+    unreadable: int = 0
+    """Files that can't be opened or read: somebody else's, or on a disk that fails."""
     damaged: int = 0
     torn: int = 0
 
@@ -78,17 +80,38 @@ class Spool:
             self._segment.append(items)
         except OSError:
             # After a failed fsync nobody knows what of a file is on disk: what comes next goes into another.
-            self.seal()
+            self._leave()
             raise
+        self._put_back()
         self._size += self._segment.size - before
         if self._segment.size >= _LARGEST_SEGMENT:
             self.seal()
 
     def seal(self) -> None:
-        """Leave what was written to whoever empties it."""
+        """Leave what was written to whoever empties it. Raises OSError: then it is tried again with the next."""
+        self._put_back()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._segment is not None:
             segment, self._segment = self._segment, None
             segment.close()
+
+    def _put_back(self) -> None:
+        """Write again what was acknowledged, where its file or its folder was deleted or moved under us."""
+        gone = self._segment
+        if gone is None or gone.is_in_place():
+            return
+        _log.error("%s was deleted or moved while it was written: what it held is written again", gone.path)
+        self._make_folder()
+        another = Segment(self.folder)
+        try:
+            another.append(gone.items())
+        except OSError:
+            another.close()
+            raise
+        self._segment = another
+        gone.close()
 
     def is_empty(self) -> bool:
         """Whether nothing waits. Raises OSError."""
@@ -135,6 +158,9 @@ class Spool:
                 continue
             except FileNotFoundError:
                 continue  # emptied meanwhile
+            except OSError:
+                found.unreadable += 1
+                continue
             found.waiting += len(items)
             found.stops += sum(map(is_stop, items))
             times = [item.received_at for item in items] + ([found.oldest] if found.oldest else [])

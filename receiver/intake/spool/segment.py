@@ -61,6 +61,17 @@ class Segment:
             raise
         self.size += len(said)
 
+    def is_in_place(self) -> bool:
+        """Whether it is where whoever empties it looks: a deleted file takes what is appended, and keeps none of it."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def items(self) -> list[Spooled]:
+        """All that was appended, though the file has no name any more."""
+        return content_in(os.pread(self._file, self.size, 0)).items
+
     def close(self) -> None:
         """Leave it to whoever empties it."""
         os.close(self._file)
@@ -77,6 +88,8 @@ class Content:
 
 def content_of(path: Path) -> Content:
     """What is in a file. Raises OtherVersion, OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no regular file")  # a pipe would be waited for
     return content_in(path.read_bytes())
 
 
@@ -116,7 +129,7 @@ def _taken(found: Content, line: bytes) -> bytes:
 def locked(path: Path) -> Iterator[bool]:
     """Whether nobody writes or empties the file, which nobody else then does while the block lasts. Raises OSError."""
     try:
-        held = os.open(path, os.O_RDONLY)
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that somebody put there is not waited for
     except FileNotFoundError:
         yield False
         return

@@ -1,5 +1,6 @@
 """The spool is emptied into either database: stops first, everything once, and what can't be read harms nothing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -206,4 +208,37 @@ def test_a_drain_that_is_killed_is_completed_by_the_next_and_nothing_is_stored_t
     draining.run()
     assert [row.id for row in rows(store, tables.messages)] == sorted(item.id for item in items)
     assert len(verified_ledger(store)) == 1
+    assert spool.is_empty()
+
+
+def test_a_file_that_can_not_be_read_holds_sends_and_keeps_no_other_from_being_stored(
+    spool: Spool, draining: Draining, store: Store
+) -> None:
+    keep(spool, reply("a"))
+    folder, pipe = (spool.folder / f"{UUID(int=number)}.push" for number in (1, 2))
+    folder.mkdir()
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="regular file"):
+        draining.run()
+    assert [row.text for row in rows(store, tables.messages)] == ["a"]
+    assert spool.waiting() == [folder, pipe]
+    assert not spool.is_clear()
+    assert spool.status().unreadable == 2
+
+
+def test_however_many_files_there_are_all_stops_come_first_and_none_is_left(
+    spool: Spool, draining: Draining, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def noted(_: Writer, batch: Sequence[Any]) -> list[Outcome]:
+        written.extend(item.delivery.text for item in batch)
+        return [Outcome.STORED] * len(batch)
+
+    monkeypatch.setattr(Writer, "write", noted)
+    for _ in range(250):
+        keep(spool, reply("a"))
+    keep(spool, reply("0000"))
+    assert draining.run() == Drained(stored=251)
+    assert written[0] == "0000"
     assert spool.is_empty()
