@@ -70,7 +70,7 @@ def unfinished(chosen: str) -> Iterator[str]:
         else:
             yield from (f"{error}: {message.id}" for error in have.check(present))
             # Babel's check passes over a bare "95%", which then fails where the page is made.
-            yield from (f"no format: {sentence}" for sentence in given if not _can_be_filled_in(sentence))
+            yield from (f"no format: {sentence}" for sentence in given if not _can_be_filled_in(sentence or ""))
 
 
 def _can_be_filled_in(sentence: str) -> bool:
