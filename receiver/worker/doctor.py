@@ -44,7 +44,7 @@ _SAYS = {
     Says.TASK_FAILING: "it failed {failures} times one after the other: {error}",
 }
 _MENDS = {
-    Says.DATABASE_REFUSES: "look whether its disk is full, or whether it is in recovery",
+    Says.DATABASE_REFUSES: "look whether its disk is full, whether it is in recovery, or who locks it",
     Says.DISK_LOW: f"make room, or move {PREFIX}DATA_DIR to a larger disk",
     Says.DISK_FULL: f"make room, or move {PREFIX}DATA_DIR to a larger disk",
     Says.DISK_UNKNOWN: f"make the folder that {PREFIX}DATA_DIR names, for the receiver to write in",
@@ -53,7 +53,7 @@ _MENDS = {
     Says.PUSHED_UNKNOWN: "give the receiver the right to read and write there",
     Says.SPOOL_WAITING: "receiver worker",
     Says.SPOOL_CORRUPT: "keep them, and look into them",
-    Says.TASK_NEVER: "receiver worker",
+    Says.TASK_NEVER: "receiver worker; one that runs is to be restarted after a change of its settings",
     Says.TASK_STUCK: "receiver worker tasks",
     Says.TASK_FAILING: "receiver worker tasks",
 }
