@@ -10,13 +10,15 @@ from receiver.store.errors import StoreError
 
 from .group_commit import GroupCommit, Host
 from .outcome import Outcome
-from .spool import CannotStore, Draining, Spool, Spooled
+from .spool import CannotStore, Drained, Draining, Spool, Spooled
 from .writer import Probe
 
 _log = logging.getLogger(__name__)
 
 # Seconds until it is tried again, longer after each failure.
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 2.0
+# Seconds between two looks for what others left, or put back: a process that was killed, a person.
+_LOOK_EVERY = 5.0
 _CLOSE_WITHIN = 5.0
 
 
@@ -45,6 +47,7 @@ class Fallback:
             self._write, max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._stop = threading.Event()
+        self._has_work = threading.Event()
         self._draining = draining(self._pause)
         self._has_kept = False
         self._has_failed = False
@@ -53,8 +56,7 @@ class Fallback:
         self._thread_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
-        if not spool.is_clear():
-            self._begin()  # somebody left it: a process that is gone
+        self._begin()
 
     def keep(self, item: Spooled) -> Outcome:
         """Have ``item`` in the spool: STORED is durable, and will be in the database."""
@@ -80,6 +82,7 @@ class Fallback:
         """Write what waits, and leave it to whoever empties the spool next."""
         self._commits.close()
         self._stop.set()
+        self._has_work.set()
         thread = self._thread if self._pid == os.getpid() else None
         if thread is not None:
             thread.join(_CLOSE_WITHIN)
@@ -107,22 +110,25 @@ class Fallback:
             if not self.is_away:
                 self.is_away = True
                 _log.error("the database can't be used: replies go into the spool, %s", self._spool.folder)
-            self._begin()  # the last may have ended meanwhile
+            self._begin()
 
     def _begin(self) -> None:
+        """Have the spool emptied from now on. A process that was forked has none of its parent's threads."""
+        self._has_work.set()
         if self._thread is None or self._pid != os.getpid():
             self._pid = os.getpid()
             self._thread = threading.Thread(target=self._return, name="spool-drain", daemon=True)
             self._thread.start()
 
     def _return(self) -> None:
-        """Try again and again to store what is spooled; end where nothing of ours is left."""
+        """Try again and again to store what is spooled; where nothing is left, look now and then."""
         wait = _FIRST_WAIT
         while not self._stop.wait(wait):
             wait = min(wait * 2, _LONGEST_WAIT)
             try:
                 if not self._is_stuck() and self._emptied():
-                    return
+                    self._has_work.wait(_LOOK_EVERY)
+                    wait = _FIRST_WAIT
             except (CannotStore, StoreError, OSError) as failure:
                 _log.debug("the spool is not emptied: %s", failure)
             except Exception as failure:
@@ -134,7 +140,7 @@ class Fallback:
             with self._spool_lock:
                 self._has_kept = False
                 self._spool.seal()
-            self._draining.run()
+            drained = self._draining.run()
         except OSError:
             # It is the spool that fails: whether the database does, the next reply finds out.
             self.is_away = False
@@ -143,8 +149,9 @@ class Fallback:
         with self._thread_lock:
             if self.is_away or self._has_kept:
                 return False  # some came in meanwhile
-            self._thread = None
-        _log.warning("what was in the spool is stored")
+            self._has_work.clear()
+        if drained != Drained():
+            _log.warning("what was in the spool is stored")
         return True
 
     def _pause(self, seconds: float) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from receiver.intake import Intake, Outcome
+from receiver.intake import Intake, Outcome, fallback
 from receiver.intake.spool import Limits, Spool, draining
 from receiver.store import tables
 from receiver.store.errors import Refused, Unavailable
 from receiver.store.store import Store
-from tests.intake.replies import delivery, rows, undeliverable
+from tests.intake.replies import delivery, reply, rows, undeliverable
 from tests.store.test_record import WINDOW
 
 TIMEOUT = 0.5
@@ -102,6 +102,24 @@ def test_what_fails_is_in_the_spool_and_nothing_more_is_asked_of_the_database(
     assert accept_all(intake, ["d"]) == [Outcome.STORED]
     assert texts(flaky)[-1] == "d"
     assert spool.is_empty()
+
+
+def test_what_somebody_puts_into_the_spool_of_an_idle_receiver_is_stored(
+    intake: Intake, flaky: Flaky, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fallback, "_LOOK_EVERY", 0.05)
+    flaky.how = fail
+    assert accept_all(intake, ["a"]) == [Outcome.STORED]
+    flaky.how = lambda: None
+    eventually(spool.is_empty)
+    of_another_machine = Spool(tmp_path / "another", Limits.of_megabytes(10, 0))
+    of_another_machine.keep([reply("0000")])
+    of_another_machine.seal()
+    (left,) = of_another_machine.waiting()
+    left.rename(spool.folder / left.name)
+    eventually(spool.is_empty)
+    assert texts(flaky) == ["a", "0000"]
+    assert len(rows(flaky, tables.optouts)) == 1
 
 
 def test_what_hangs_is_in_the_spool_after_the_timeout_and_stored_once(
