@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+DIST := dist
 # Test processes: more than processors, since tests wait for servers more than they compute.
 JOBS ?= 4
-CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard wsgi.py)
+CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard hatch_build.py wsgi.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,7 +31,8 @@ demo: .venv/.runtime ## look around: the console and all the rest over invented 
 
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/
-	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist
+	@rm -rf $(DIST) && mkdir -p build && $(BIN)/receiver manual >build/receiver.1
+	@$(BIN)/python -m hatchling build -t wheel -d $(DIST)
 
 # --- develop
 
@@ -110,6 +112,10 @@ lock: .venv/.uv ## pin every dependency anew (ARGS=--upgrade for newer versions)
 .PHONY: strings
 strings: .venv/.dev ## collect the console's strings into the catalogue, to be translated there
 	@$(BIN)/python -m tests.admin.console.strings
+
+.PHONY: notices
+notices: .venv/.dev ## write THIRD-PARTY-NOTICES.md anew, after a change of the pins
+	@$(BIN)/python -m tests.notices
 
 .PHONY: vendor
 vendor: .venv/.dev ## fetch the scripts and styles of others anew, as the manifests name them (needs npm)

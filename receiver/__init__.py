@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from receiver.config import Settings
     from receiver.intake.group_commit import Host
 
-__version__ = "0.1.0"
-
 
 def create_callback_app(settings: "Settings", host: "Host | None" = None) -> "CallbackApp":
     """The application of the callback role: recv.asp, /healthz, /readyz, and nothing else.

@@ -15,6 +15,7 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
     """Send every log record of the process to stderr. ``log_format``: auto (console on a terminal), console, json."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         _as_one_line,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -41,6 +42,12 @@ def configure_logging(log_format: str, level: str, role: str | None = None) -> N
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def begin_request(request_id: str) -> None:
+    """Have every line that is logged for the request, which has just come, say its id."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _as_one_line(_logger: Any, _method: str, event: Any) -> Any:

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from receiver import build
 from receiver.intake.spool import Limits, Spool
 from receiver.store.store import Store
 from tests.processes import Process
@@ -25,6 +26,8 @@ from tests.processes import Process
 READY_WITHIN = 30.0
 STOPS_WITHIN = 40.0
 STORES_WITHIN = 60.0
+# What the callback's /healthz answers.
+ALIVE = f"alive, receiver {build.name()}".encode()
 
 
 class ServerFailed(Exception):

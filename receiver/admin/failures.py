@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from receiver.observability import place_of
@@ -28,7 +28,7 @@ def handle(app: Flask) -> None:
 def _store(failure: StoreError) -> Response:
     if not isinstance(failure, Unavailable | Conflict):
         return _unexpected(failure)
-    _log.warning("request %s: the database can't be used: %s", g.get("request_id"), failure)
+    _log.warning("the database can't be used: %s", failure)
     if is_consoles():
         return pages.told(UNAVAILABLE.status)
     return problems.answer(Rejected(UNAVAILABLE, "the database can't be used now: try again", headers=_RETRY))
@@ -40,7 +40,7 @@ def _http(failure: HTTPException) -> Response | HTTPException:
 
 def _unexpected(failure: Exception) -> Response:
     # Where it arose, and not what it says: that may quote a phone or a text.
-    _log.error("request %s failed: %s in %s", g.get("request_id"), type(failure).__name__, place_of(failure))
+    _log.error("a request failed: %s in %s", type(failure).__name__, place_of(failure))
     if is_consoles():
         return pages.told(INTERNAL.status)
     return problems.answer(Rejected(INTERNAL, "it failed within: the log says more under the request id"))

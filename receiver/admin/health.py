@@ -2,6 +2,7 @@
 
 from flask import Flask, Response
 
+from receiver import build
 from receiver.store.errors import StoreError
 
 from .console.routes import Who, open_to
@@ -15,7 +16,7 @@ def add_health(app: Flask) -> None:
 
 
 def healthz() -> Response:
-    return Response("alive", content_type="text/plain")
+    return Response(f"alive, receiver {build.name()}", content_type="text/plain")
 
 
 def readyz() -> Response:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from receiver import build
 from receiver.intake import Intake
 from receiver.observability import place_of
 
@@ -69,7 +70,7 @@ def health_app(intake: Intake) -> Flask:
 
     @app.get("/healthz")
     def alive() -> Response:
-        return Response("alive", content_type="text/plain")
+        return Response(f"alive, receiver {build.name()}", content_type="text/plain")
 
     @app.get("/readyz")
     def ready() -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-import receiver
+from receiver import build
 from receiver.config import ConfigurationError
 from receiver.gateway import GatewayError, InDoubt, NotSent, Refusal
 from receiver.store.errors import Conflict, Refused, Unavailable
@@ -34,6 +34,8 @@ _COMMANDS = {
     "users": "receiver.cli.users",
     "simulate": "receiver.cli.simulate",
     "demo": "receiver.cli.demo",
+    "completion": "receiver.cli.completion",
+    "manual": "receiver.cli.manual",
 }
 
 
@@ -51,8 +53,16 @@ class _LazyGroup(click.Group):
         return command
 
 
+def _tell_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"receiver {build.name()}")
+        ctx.exit()
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(receiver.__version__, prog_name="receiver")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show version, commit."
+)
 def command() -> None:
     """Receive SMS replies from the gateway, lose none, and honour every unsubscribe.
 

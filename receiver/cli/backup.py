@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-import receiver
+from receiver import build
 from receiver.access import Action
 from receiver.intake.spool import Spool, spool_of
 from receiver.optout.verify import verify as verification
@@ -70,7 +70,7 @@ def backup(output: Path, force: bool, chosen_format: Format) -> None:
             raise NoDatabase(f'no database yet in {store.description}: run "receiver db upgrade" (or "receiver serve")')
         try:
             with watched("backing up") as progress, replacing(output, force=force) as stream:
-                manifest, digest = backups.back_up(store, stream, receiver=receiver.__version__, progress=progress)
+                manifest, digest = backups.back_up(store, stream, receiver=build.VERSION, progress=progress)
                 size = stream.tell()
                 _note(store, manifest, digest)
         except BackupError as unfit:

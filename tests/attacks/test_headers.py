@@ -14,6 +14,7 @@ from tests.admin.console.visitor import PASSWORD, Visitor, somebody
 from tests.admin.raw import ask, written
 from tests.attacks.conftest import GATEWAY, STRANGER, TOKEN, House, LogIn
 from tests.callback import raw
+from tests.serving import ALIVE
 
 TELLING = ("Server", "X-Powered-By", "Via", "X-AspNet-Version", "X-Runtime")
 SAME_EVERYWHERE = {
@@ -107,7 +108,7 @@ def test_every_answer_of_the_callback(house: House) -> None:
         (b"/recv.asp?src=13900007001&dst=1069&msg=hello", b"-2"),
         (b"/recv.asp?src=13900007001&dst=1069&msg=" + b"x" * 9_000 + token, b"-3"),
         (b"/nowhere", b"-1"),
-        (b"/healthz", b"alive"),
+        (b"/healthz", ALIVE),
         (b"/readyz", b"ready"),
     ):
         for method in (b"GET", b"HEAD", b"POST", b"OPTIONS", b"BREW"):

@@ -12,6 +12,7 @@ from receiver.vocabulary.wire import read_text, visible
 from tests.callback.conftest import InProcess, Receiver
 from tests.callback.raw import ask, exchange, get, post, responses
 from tests.properties import tried
+from tests.serving import ALIVE
 
 NUMBERS = {b"0", b"-1", b"-2", b"-3", b"-4"}
 
@@ -73,7 +74,7 @@ def test_any_text_that_is_answered_0_reads_back_equal_from_either_database(recei
         sent = [value for value in values if len(prefix) + len(value) < LARGEST_QUERY]
         kept_alive = [b"GET " + prefix + value + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" for value in sent]
         answers = responses(exchange(receiver_on_each.port, b"".join(kept_alive) + get(b"/healthz")))
-        assert [answer.body for answer in answers] == [b"0"] * len(sent) + [b"alive"]
+        assert [answer.body for answer in answers] == [b"0"] * len(sent) + [ALIVE]
         rows = receiver_on_each.stored.messages(src="+86" + phone.decode())
         assert [row.raw for row in rows] == sent
         assert [row.text for row in rows] == [visible(read_text(value).text) for value in sent]
@@ -123,5 +124,5 @@ def test_any_bytes_at_all_get_numbers_or_silence_and_harm_nobody(receiver: Recei
         assert {answered.body for answered in responses(exchange(receiver.port, sent, half_close=True))} <= NUMBERS
 
     holds()
-    assert receiver.get(b"/healthz").body == b"alive"
+    assert receiver.get(b"/healthz").body == ALIVE
     assert "Traceback" not in receiver.server.log

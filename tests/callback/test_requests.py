@@ -13,6 +13,7 @@ import pytest
 from receiver.callback import worker
 from tests.callback.conftest import Receiver
 from tests.callback.raw import Response, ask, exchange, get, post, responses
+from tests.serving import ALIVE
 
 _CLOSE = b"Host: localhost\r\nConnection: close\r\n"
 
@@ -180,7 +181,7 @@ OTHERS = [
     ("a token where none is set", get(b"/secret/recv.asp?src=13900001075&dst=1&msg=a"), 404, b"-1"),
     ("an asterisk", line(b"OPTIONS * HTTP/1.1"), 404, b"-1"),
     ("another path that no parser accepts", b"GET /other\r\n\r\n", 404, b"-1"),
-    ("alive", get(b"/healthz"), 200, b"alive"),
+    ("alive", get(b"/healthz"), 200, ALIVE),
     ("ready", get(b"/readyz"), 200, b"ready"),
     ("a POST to our health", post(b"/healthz", b""), 405, b"-1"),
 ]

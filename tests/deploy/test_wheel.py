@@ -20,8 +20,7 @@ ROOT = Path(__file__).parents[2]
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the wheel puts beside its dependencies."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["make", "wheel", f"DIST={folder}"], cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "unpacked")
     return folder / "unpacked"
@@ -33,8 +32,11 @@ def test_nothing_of_ours_is_missing_or_too_much(unpacked: Path) -> None:
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.split()  # fmt: skip
     there = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
-    assert {name for name in there if ".dist-info/" not in name} == set(tracked)
-    assert any(name.endswith("LICENSE") for name in there if ".dist-info/" in name)
+    of_the_package = {name for name in there if name.split("/")[0] in ("receiver", "migrations", "wsgi.py")}
+    assert of_the_package == {*tracked, "receiver/COMMIT"}
+    besides = there - of_the_package
+    for ending in ("licenses/LICENSE", "licenses/THIRD-PARTY-NOTICES.md", "data/share/man/man1/receiver.1"):
+        assert any(name.endswith(ending) for name in besides), ending
 
 
 def test_it_runs_outside_the_checkout(unpacked: Path, tmp_path: Path) -> None:
@@ -51,6 +53,8 @@ def test_it_runs_outside_the_checkout(unpacked: Path, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "receiver", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
 
+    built_from = (unpacked / "receiver/COMMIT").read_text().strip()
+    assert receiver("--version").rstrip().endswith(f"({built_from})")
     where = [sys.executable, "-c", "import receiver; print(receiver.__file__)"]
     told = subprocess.run(where, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
     assert told.startswith(str(unpacked))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flask import Response, g, request
+from flask import Response, request
 from pydantic import Field
 
 from receiver.export import FORMATS, Row, gzipped, joined
@@ -75,7 +75,7 @@ class Files:
         counted = rows if progress is None else progress.counted(rows)
         pieces = joined(FORMATS[form](counted, self._columns, title=self.name))
         compress = form != "xlsx" and request.accept_encodings["gzip"] > 0
-        body = _guarded(gzipped(pieces) if compress else pieces, g.request_id)
+        body = _guarded(gzipped(pieces) if compress else pieces)
         response = Response(body if progress is None else progress.watched(body), content_type=_MEDIA[form])
         name = f"{self.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -89,10 +89,10 @@ class Files:
         return [_Column(field) for field in self.fields]
 
 
-def _guarded(pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:
+def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """``pieces``; where they end too early the connection is broken off, so that nobody takes the file for whole."""
     try:
         yield from pieces
     except (StoreError, OSError) as failure:
-        _log.error("request %s: an export was broken off: %s", request_id, type(failure).__name__)
+        _log.error("an export was broken off: %s", type(failure).__name__)
         raise ConnectionResetError(errno.ECONNRESET, "broken off") from None

@@ -11,6 +11,7 @@ from receiver.access import Act, Action, Key, KeyRefused
 from receiver.access.audit import Via
 from receiver.access.rates import Policy
 from receiver.access.scopes import allows
+from receiver.observability import begin_request
 from receiver.vocabulary.source import neighbourhood
 
 from ..parts import parts
@@ -53,6 +54,7 @@ def act(action: Action, target: str | None = None, **detail: object) -> Act:
 
 def _name_request() -> None:
     g.request_id = secrets.token_hex(8)
+    begin_request(g.request_id)
 
 
 def _tell_request(response: Response) -> Response:
