@@ -59,6 +59,10 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, systemd's own checks (needs the Debian packages nginx, openssl and systemd)
 	@$(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
 
+.PHONY: test-image
+test-image: .venv/.dev ## build the image and run it (needs the Debian packages buildah, debootstrap and docker-compose, a network, and root)
+	@$(BIN)/python -m pytest -m image --timeout 900 tests/deploy $(ARGS)
+
 .PHONY: test-strace
 test-strace: .venv/.dev ## see that nothing is answered before it is on disk (needs the Debian package strace, and root)
 	@$(BIN)/python -m pytest -m strace tests/faults/test_fsync.py $(ARGS)
@@ -86,6 +90,7 @@ lint: .venv/.dev ## check style, format, which package imports which, and for ca
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml receiver migrations wsgi.py
 
 .PHONY: format
