@@ -1,4 +1,4 @@
-"""The image: its own Dockerfile builds it on a Debian made from packages; it receives as nobody, and keeps to its folder.
+"""The image: its own Dockerfile builds it on a Debian made of packages; it receives as nobody, and keeps to its folder.
 
 A real compose understands its file, whose services name nothing that isn't there.
 """
