@@ -31,7 +31,7 @@ demo: .venv/.runtime ## look around: the console and all the rest over invented 
 
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/
-	@rm -rf $(DIST) && mkdir -p build && $(BIN)/receiver manual >build/receiver.1
+	@rm -rf $(DIST) && mkdir -p build && $(BIN)/receiver manual >build/receiver.1.$$$$ && mv build/receiver.1.$$$$ build/receiver.1
 	@$(BIN)/python -m hatchling build -t wheel -d $(DIST)
 
 # --- develop
@@ -57,7 +57,7 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 
 .PHONY: test-deploy
 test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, systemd's own checks (needs the Debian packages nginx, openssl and systemd)
-	@$(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist load -m deploy tests/deploy $(ARGS)
 
 .PHONY: test-image
 test-image: .venv/.dev ## build the image and run it (needs the Debian packages buildah, debootstrap and docker-compose, a network, and root)

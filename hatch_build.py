@@ -17,7 +17,8 @@ class BuiltFiles(BuildHookInterface[Any]):
         built = Path(self.root, "build")
         built.mkdir(exist_ok=True)
         if commit := os.environ.get("RECEIVER_COMMIT") or self._of_checkout():
-            (built / "COMMIT").write_text(f"{commit}\n")
+            (ours := built / f"COMMIT.{os.getpid()}").write_text(f"{commit}\n")
+            ours.replace(built / "COMMIT")  # whoever builds at the same time finds it whole
             build_data["force_include"][str(built / "COMMIT")] = "receiver/COMMIT"
         manual = built / "receiver.1"
         if manual.exists():
