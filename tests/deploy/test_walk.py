@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,10 @@ class Newcomer:
     receiver: str
     env: Mapping[str, str]
 
-    def __call__(self, *arguments: object, status: int = 0, **settings: str) -> str:
+    def __call__(self, *arguments: object, status: int = 0) -> str:
         """What ``receiver …`` prints, which must end with ``status``."""
         ran = subprocess.run(
-            [self.receiver, *map(str, arguments)], cwd=self.folder, env={**self.env, **settings},
+            [self.receiver, *map(str, arguments)], cwd=self.folder, env=self.env,
             capture_output=True, text=True,
         )  # fmt: skip
         assert ran.returncode == status, (arguments, ran)
@@ -51,10 +51,10 @@ class Newcomer:
         return [json.loads(line) for line in self(*arguments, "--format", "json", status=status).splitlines()]
 
     @contextlib.contextmanager
-    def running(self, command: tuple[str, ...], until: str, **settings: str) -> Iterator[str]:
+    def running(self, command: tuple[str, ...], until: str) -> Iterator[str]:
         """While it lasts ``command`` runs in another terminal; what it printed up to the word that is waited for."""
         with subprocess.Popen(
-            command, cwd=self.folder, env={**self.env, **settings}, text=True, start_new_session=True,
+            command, cwd=self.folder, env=self.env, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip
             assert process.stdout is not None
@@ -119,11 +119,11 @@ def test_walk(installed: Callable[[Path], tuple[Path, tuple[str, ...], str]], tm
     before = newcomer.rows("messages", "list")
 
     _upgrade(newcomer, before)
-    elsewhere = {"RECEIVER_DATA_DIR": str(tmp_path / "restored")}
-    newcomer("db", "restore", "receiver.backup", **elsewhere)
-    newcomer("optouts", "verify", **elsewhere)
-    newcomer("optouts", "check", LEAVES, status=1, **elsewhere)
-    assert json.loads(newcomer("messages", "list", "--format", "json", **elsewhere).splitlines()[0]) == before[0]
+    restored = replace(newcomer, env={**env, "RECEIVER_DATA_DIR": str(tmp_path / "restored")})
+    restored("db", "restore", "receiver.backup")
+    restored("optouts", "verify")
+    restored("optouts", "check", LEAVES, status=1)
+    assert restored.rows("messages", "list") == before
 
 
 def _receive_and_unsubscribe(newcomer: Newcomer, callback: int) -> None:
