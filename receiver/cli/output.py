@@ -71,21 +71,22 @@ def render(rows: Iterable[Row], columns: Sequence[Column], chosen_format: Format
 
 
 def details(row: Row, columns: Sequence[Column], chosen_format: Format) -> None:
-    """Print one row with all its fields, one below the other."""
+    """Print one row with all its fields, one below the other.
+
+    No line is broken, however long it is: where the terminal does so, what is copied is in one piece all the same.
+    """
     if chosen_format != "table":
         render([row], columns, chosen_format)
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for column in columns:
+    names = [f"{column.name} (UTC+8)" if isinstance(row[column.name], datetime) else column.name for column in columns]
+    width, console = max(map(len, names)) + 1, _console()
+    for name, column in zip(names, columns, strict=True):
         value = row[column.name]
-        name = f"{column.name} (UTC+8)" if isinstance(value, datetime) else column.name
-        table.add_row(name, Text(_cell(value, column), style=column.style(value)))
-    _console().print(table)
+        told = _cell(value, column).replace("\n", "\n" + " " * width)
+        line = Text.assemble((name, "dim"), " " * (width - len(name)), (told, column.style(value)))
+        console.print(line, soft_wrap=True)
 
 
 def terminal_safe(text: str) -> str:

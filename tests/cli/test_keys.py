@@ -84,7 +84,7 @@ def test_the_list_goes_on_where_it_ended(sqlite: Filled, run: Run) -> None:
 
 
 def test_on_a_terminal_it_is_a_table_that_shows_the_whole_token(sqlite: Filled) -> None:
-    ran = on_terminal(["keys", "create", "crm", "--scope", "admin", "--actor", "li"], columns=100)
+    ran = on_terminal(["keys", "create", "crm", "--scope", "admin", "--actor", "li"], columns=60)
     assert ran.status == 0
     token = next(word for word in ran.out.split() if word.startswith("rcv_") and len(word) > 20)
     assert Keys(sqlite.store).authenticate(token).name == "crm"

@@ -6,7 +6,7 @@ from pyotp import TOTP
 from receiver.access.people import People
 from receiver.access.roles import Role
 from receiver.access.second_factor import new_secret
-from tests.cli.conftest import Filled, Run
+from tests.cli.conftest import Filled, Run, on_terminal
 
 PASSWORD = "a fine long secret"
 
@@ -26,6 +26,12 @@ def test_an_account_begins_with_a_link_that_is_shown_once(filled: Filled, run: R
     people = People(filled.store)
     assert people.accept(token_of(again["link"]), PASSWORD).role is Role.OPERATOR
     assert run("users", "list").rows[0]["state"] == "active"
+
+
+def test_a_link_on_a_narrow_terminal_can_be_copied_in_one_piece(sqlite: Filled) -> None:
+    shown = on_terminal(["users", "create", "li", "--role", "operator", "--actor", "wang"], columns=50).out
+    (link,) = [word for word in shown.split() if "/welcome/" in word]
+    assert People(sqlite.store).accept(token_of(link), PASSWORD).name == "li"
 
 
 def test_the_first_admin_is_made_by_asking_for_the_admins_link(filled: Filled, run: Run) -> None:
