@@ -61,6 +61,8 @@ class Action(StrEnum):
     TEST_PUSHED = "test.pushed"
     DATABASE_BACKED_UP = "database.backed-up"
     DATABASE_RESTORED = "database.restored"
+    SPOOL_SETTLED = "spool.settled"
+    """Somebody saw to a damaged file of the spool, which holds no sends any more."""
 
 
 # What this process has noted of this hour.

@@ -10,6 +10,7 @@ from receiver.gateway.polling import Spool as PolledSpool
 from receiver.intake.spool import CannotStore, spool_of
 from receiver.store.errors import Unavailable
 
+from .damaged import damaged, settle
 from .database import opened, settings
 from .output import Column, Format, details, format_option, hint, render
 
@@ -39,12 +40,18 @@ def command() -> None:
 
     The callback writes there while the database can't be used, and stores all of it when that is back; a worker does
     so for processes that are gone. As long as anything waits, this machine sends nothing: it could be an unsubscribe.
+    What was set aside since it can't be read or stored holds sends too, until a person has seen to it.
 
     \b
     Examples:
       receiver spool status
       receiver spool drain
+      receiver spool damaged
     """
+
+
+command.add_command(damaged)
+command.add_command(settle)
 
 
 @command.command("status")
@@ -59,7 +66,7 @@ def status(chosen_format: Format) -> None:
     ]
     render([{column.name: row.get(column.name) for column in _STATUS} for row in rows], _STATUS, chosen_format)
     if pushed.damaged or rows[1]["damaged"]:
-        hint("Damaged files are for a person to look at: docs/operations.md tells how.")
+        hint('Damaged files are for a person to look at: see "receiver spool damaged".')
 
 
 @command.command("drain")
@@ -68,7 +75,7 @@ def drain(chosen_format: Format) -> None:
     """Store what waits, and what no running process is writing: its unsubscribes first.
 
     Exit status 3 where the database can't be used, 1 where something could not be read or is refused in any form: it
-    was set aside.
+    was set aside, and holds every send until a person has seen to it ("receiver spool damaged").
     """
     from receiver.worker.roster import Parts
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.intake.spool import Limits, Spool
+from receiver.intake.spool import Limits, Spool, line_of
+from receiver.store import audit_log
 from receiver.store.tables import messages, optouts
 from tests.cli.conftest import Filled, Run, on_terminal
 from tests.intake.replies import quarantined, reply, rows
@@ -39,7 +40,7 @@ def test_people_see_a_table_and_what_to_do_about_damage(spool: Spool) -> None:
     path.rename(path.with_suffix(".damaged"))
     shown = on_terminal(["spool", "status"]).out
     assert "unsubscribes among them" in shown
-    assert "docs/operations.md" in shown
+    assert "receiver spool damaged" in shown
 
 
 def test_it_is_emptied_by_hand_once(filled: Filled, spool: Spool, run: Run) -> None:
@@ -70,3 +71,38 @@ def test_what_is_damaged_is_status_1_and_a_database_that_is_away_status_3(
     ran = run("spool", "drain")
     assert (ran.status, ran.rows) == (1, [{"stored": 1, "quarantined": 0, "set_aside": 1, "waiting": 0}])
     assert "wOrds" not in ran.err
+
+
+WHY = ("--reason", "all who said stop are opted out", "--actor", "li")
+
+
+def test_a_person_sees_to_what_was_set_aside_before_anything_is_sent(
+    filled: Filled, spool: Spool, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, changed = reply("0000", src="+8613900000001"), reply("0000", src="+8613900000002")
+    spool.keep([reply("hello")])
+    spool.seal()
+    (path,) = spool.waiting()
+    damaged = path.with_suffix(".damaged")
+    path.unlink()
+    damaged.write_bytes(line_of(stop) + b"\n" + line_of(changed).replace(b"13900000002", b"13900000003") + b"\n???")
+    whole, doubtful, unreadable = run("spool", "damaged", "--reveal").rows
+    assert (whole["read"], whole["stop"], whole["phone"]) == ("whole", True, "+8613900000001")
+    assert (doubtful["read"], doubtful["stop"], doubtful["phone"]) == ("doubtful", True, "+8613900000003")
+    assert (unreadable["read"], unreadable["stop"], unreadable["content"]) == ("unreadable", None, "???")
+    masked = run("spool", "damaged")
+    assert "139000000" not in masked.out
+    assert masked.rows[0]["phone"] == "+86139****0001"
+
+    refused = run("spool", "settle", damaged.name, *WHY)
+    assert (refused.status, "not opted out" in refused.err) == (1, True)
+    assert not spool.is_clear()
+    run("optouts", "add", "13900000001", *WHY)
+    settled = run("spool", "settle", damaged, *WHY)
+    assert (settled.status, settled.out) == (0, f"{damaged.stem}.settled: it holds no sends any more\n")
+    assert spool.is_clear()
+    with filled.store.reading() as connection:
+        noted = audit_log.page(connection, audit_log.Filter("spool.settled", None, None), limit=10)
+    assert [(row["actor"], row["target"], row["detail"]) for row in noted] == [("li", damaged.name, {"reason": WHY[1]})]
+    again = run("spool", "settle", damaged.name, *WHY)
+    assert (again.status, "no such damaged file" in again.err) == (1, True)

@@ -50,9 +50,11 @@ ACTIONS: dict[str, Words] = {
     Action.TEST_PUSHED: lazy_gettext("pushed a test reply"),
     Action.DATABASE_BACKED_UP: lazy_gettext("backed the database up"),
     Action.DATABASE_RESTORED: lazy_gettext("restored the database from a backup"),
+    Action.SPOOL_SETTLED: lazy_gettext("saw to a damaged file of the spool"),
 }
 DETAILS: dict[str, Words] = {
     "role": lazy_gettext("role"),
+    "reason": lazy_gettext("reason"),
     "before": lazy_gettext("before"),
     "scopes": lazy_gettext("scopes"),
     "format": lazy_gettext("format"),

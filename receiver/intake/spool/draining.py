@@ -34,7 +34,7 @@ class Drained:
     stored: int = 0
     quarantined: int = 0
     set_aside: int = 0
-    """Refused by the database in any form, or damaged: in a file for a person to look at."""
+    """Refused by the database in any form, or damaged: in a file that holds sends until a person has seen to it."""
 
 
 class Draining:

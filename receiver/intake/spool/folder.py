@@ -2,7 +2,8 @@
 
 ``<id>.push`` has what was acknowledged; each process writes one of its own, any process of the machine may empty what
 nobody writes. ``<id>.damaged`` is what can't be read, set aside with its bytes: for a person to look at. ``<id>.torn``
-is the end of a write that its process did not live to acknowledge.
+is the end of a write that its process did not live to acknowledge. ``<id>.settled`` was
+damaged, and a person has seen to it.
 """
 
 import logging
@@ -20,7 +21,7 @@ from .segment import SUFFIX, Content, OtherVersion, Segment, content_of, segment
 
 _log = logging.getLogger(__name__)
 
-DAMAGED, TORN = ".damaged", ".torn"
+DAMAGED, TORN, SETTLED = ".damaged", ".torn", ".settled"
 _MEGABYTE = 1 << 20
 # A file is read whole when it is emptied.
 _LARGEST_SEGMENT = 8 * _MEGABYTE
@@ -118,9 +119,12 @@ class Spool:
         return not segments(self.folder)
 
     def is_clear(self) -> bool:
-        """Whether no unsubscribe can wait here; while one may, nobody is texted (guarantee 2): it fails closed."""
+        """Whether no unsubscribe can wait here; while one may, nobody is texted (guarantee 2): it fails closed.
+
+        What can't be read or stored was acknowledged too, and holds sends until a person has seen to it (``settle``).
+        """
         try:
-            return self.is_empty()
+            return self.is_empty() and not self.damaged()
         except OSError as failure:
             _log.error("the spool can't be looked into, so nobody may be texted: %s", failure)
             return False
@@ -128,6 +132,15 @@ class Spool:
     def waiting(self) -> list[Path]:
         """The files in which something waits, the oldest first. Raises OSError."""
         return segments(self.folder)
+
+    def damaged(self) -> list[Path]:
+        """The files of what can't be read or stored, and no person has seen to. Raises OSError."""
+        return [self.folder / name for name in sorted(_names(self.folder)) if name.endswith(DAMAGED)]
+
+    def settle(self, path: Path) -> None:
+        """Have a damaged file hold no sends any more: its bytes stay, under another name. Raises OSError."""
+        path.rename(path.with_suffix(SETTLED))
+        fsync_folder(self.folder)
 
     def remove(self, path: Path, content: Content) -> None:
         """Forget a file whose items are stored elsewhere; what of it can't be read is set aside. Raises OSError."""

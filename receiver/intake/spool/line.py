@@ -37,6 +37,15 @@ def item_of(line: bytes) -> Spooled:
     digest, _, said = line.partition(b" ")
     if digest != _digest(said):
         raise Corrupt("its digest is another")
+    return _item(said)
+
+
+def likely_item_of(line: bytes) -> Spooled:
+    """What a damaged line can still be read as, for a person to look at: any of it may be wrong. Raises Corrupt."""
+    return _item(line.partition(b" ")[2])
+
+
+def _item(said: bytes) -> Spooled:
     try:
         told = json.loads(said)
         common = UUID(told["id"]), datetime.fromisoformat(told["received_at"]).astimezone(UTC)

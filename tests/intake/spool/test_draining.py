@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from receiver.intake.outcome import Outcome
-from receiver.intake.spool import CannotStore, Drained, Draining, Limits, Spool, Spooled, line_of
+from receiver.intake.spool import CannotStore, Drained, Draining, Limits, Spool, Spooled, line_of, pieces
 from receiver.intake.writer import Writer
 from receiver.store import tables
 from receiver.store.errors import Unavailable
@@ -100,9 +100,21 @@ def test_damaged_and_torn_parts_are_set_aside_with_their_bytes(
     assert end.read_bytes() == torn[1:]
     status = spool.status()
     assert (status.waiting, status.damaged, status.torn) == (0, 1, 1)
+    assert not spool.is_clear(), "it may have been an unsubscribe, and it was acknowledged"
+    spool.settle(damaged)
     assert spool.is_clear()
+    assert b"secret wOrds" in damaged.with_suffix(".settled").read_bytes()
     assert "secret" not in caplog.text
     assert str(damaged) in caplog.text
+
+
+def test_the_end_of_a_write_that_was_never_acknowledged_holds_no_sends(spool: Spool, draining: Draining) -> None:
+    keep(spool, reply("a"))
+    (path,) = spool.waiting()
+    path.write_bytes(path.read_bytes() + line_of(reply("0000"))[:-2])
+    assert draining.run() == Drained(stored=1)
+    assert spool.status().torn == 1
+    assert spool.is_clear()
 
 
 def test_what_another_version_wrote_is_left_and_blocks_nothing(spool: Spool, draining: Draining, store: Store) -> None:
@@ -123,19 +135,25 @@ def test_what_the_database_refuses_in_any_form_is_set_aside_and_blocks_nothing(
     with store.writing() as connection:
         for table in ("messages", "quarantine"):
             if connection.dialect.name == "postgresql":
-                check = "position('poison'::bytea in raw) = 0"
+                check = "position('poison'::bytea in raw) = 0" if table == "quarantine" else "dst <> 'poison'"
                 connection.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT poison CHECK ({check})"))
             else:
+                check = "instr(NEW.raw, 'poison')" if table == "quarantine" else "NEW.dst = 'poison'"
                 connection.exec_driver_sql(
-                    f"CREATE TRIGGER poison_{table} BEFORE INSERT ON {table} WHEN instr(NEW.raw, 'poison') "
+                    f"CREATE TRIGGER poison_{table} BEFORE INSERT ON {table} WHEN {check} "
                     "BEGIN SELECT RAISE(ABORT, 'poison'); END"
                 )
-    keep(spool, reply("a"), reply("poison"), reply("b"))
+    poison = reply("0000", dst="poison")
+    keep(spool, reply("a"), poison, reply("b"))
     assert draining.run() == Drained(stored=2, set_aside=1)
     assert [row.text for row in rows(store, tables.messages)] == ["a", "b"]
+    assert rows(store, tables.optouts) == []
     (damaged,) = spool.folder.glob("*.damaged")
-    assert b"poison" in damaged.read_bytes()
+    assert [(piece.item, piece.is_whole, piece.stop) for piece in pieces(damaged)] == [
+        (poison, True, poison.delivery.src)
+    ]
     assert spool.is_empty()
+    assert not spool.is_clear(), "who said stop in it would be sent to"
 
 
 def test_while_the_database_is_away_nothing_is_taken_out(
