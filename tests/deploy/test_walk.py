@@ -82,7 +82,7 @@ def _from_a_wheel(folder: Path) -> tuple[Path, tuple[str, ...], str]:
     (wheel,) = (folder / "dist").glob("*.whl")
     venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    uv = [ROOT / ".venv/bin/uv", "pip", "install", "--quiet", "--python", venv / "bin/python"]
+    uv: list[str | Path] = [ROOT / ".venv/bin/uv", "pip", "install", "--quiet", "--python", venv / "bin/python"]
     subprocess.run([*uv, "--require-hashes", "-r", ROOT / "requirements/runtime.txt"], check=True)
     subprocess.run([*uv, "--no-deps", wheel], check=True)
     (folder / "elsewhere").mkdir()
