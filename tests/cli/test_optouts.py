@@ -1,10 +1,13 @@
 """``receiver optouts list`` and ``check``."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from receiver.intake.spool import Limits, Spool
 from tests.cli.conftest import Filled, Run, on_terminal
+from tests.intake.replies import reply
 
 
 @pytest.fixture
@@ -39,6 +42,26 @@ def test_the_status_tells_the_worst(stopped: Filled, run: Run) -> None:
         assert ([row["status"] for row in ran.rows], ran.status) == (statuses, status), phones
     assert run("optouts", "check", "13912345678").rows[0]["since"] == "2025-06-03T09:12:05.000000Z"
     assert run("optouts", "check", "13912345678").rows[0]["identity"] == "+8613912345678"
+
+
+def test_while_a_stop_waits_in_the_spool_nobody_is_allowed(
+    stopped: Filled, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RECEIVER_DATA_DIR", str(tmp_path / "data"))
+    spool = Spool(tmp_path / "data", Limits.of_megabytes(10, 0))
+    spool.keep([reply("hello"), reply("0000", src="+8613800138000")])
+    for phones, statuses, status in (
+        (["13800138000"], ["held"], 3),
+        (["13800138000", "12"], ["held", "invalid"], 3),
+        (["13800138000", "13912345678"], ["held", "blocked"], 1),
+    ):
+        ran = run("optouts", "check", *phones)
+        assert ([row["status"] for row in ran.rows], ran.status) == (statuses, status), phones
+        assert "nobody may be texted now: 2 replies wait in this machine's spool" in ran.err
+    spool.seal()
+    run("spool", "drain")
+    ran = run("optouts", "check", "13800138000")
+    assert ([row["status"] for row in ran.rows], ran.status, ran.err) == (["blocked"], 1, "")
 
 
 def test_phones_come_from_standard_input_too(stopped: Filled, run: Run) -> None:

@@ -9,6 +9,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
 from receiver.access import Action, Scope
+from receiver.intake.spool import HoldReason, hold, spool_of
 from receiver.optout import guard
 from receiver.optout.guard import GuardUnavailable
 from receiver.optout.proof import NothingKnown, prove
@@ -97,11 +98,28 @@ class AllowedPhone(BaseModel):
     identity: str = Field(description="Its E.164 form", examples=["+8613900000002"])
 
 
+class HeldPhone(BaseModel):
+    """A phone of which the register knows no stop, and that may not be sent to now all the same."""
+
+    phone: str = Field(description="As it was asked about", examples=["+8613900000002"])
+    identity: str = Field(description="Its E.164 form", examples=["+8613900000002"])
+
+
+class Holding(BaseModel):
+    """Why nobody may be sent to now: what waits on the server's disk may be a stop that the register lacks."""
+
+    reason: HoldReason
+    count: int | None = Field(description="Replies that wait, or files that are damaged", examples=[3])
+    detail: str = Field(examples=["3 replies wait in this machine's spool, and an unsubscribe may be among them"])
+
+
 class Verdict(BaseModel):
     """Each phone that was asked about, in one of the lists."""
 
     blocked: list[BlockedPhone]
-    allowed: list[AllowedPhone]
+    allowed: list[AllowedPhone] = Field(description="Nobody, while there is a hold")
+    held: list[HeldPhone] = Field(description="Who would be allowed, were there no hold")
+    hold: Holding | None = Field(description="Why nobody may be sent to now; null where nothing hinders that")
     invalid: list[str] = Field(description="What is no phone number: nothing may be sent there", examples=[["12"]])
 
 
@@ -162,15 +180,19 @@ def list_optouts(query: OptOutsQuery) -> Response:
 def check_phones(body: Asked) -> Response:
     """Ask which phones are opted out
 
-    Each is in one of the three lists once, as it was written. Ask right before sending: the answer is that of the
-    moment. Where the register can't be asked the answer is 503, and nobody may be texted.
+    Each is in one of the lists once, as it was written. Send to those in "allowed" and to nobody else, and ask right
+    before: the answer is that of the moment. While replies wait in the spool nobody is allowed: those that the register
+    doesn't block are "held", and "hold" says why; ask again. Where the register can't be asked the answer is 503, and
+    nobody may be texted.
     """
+    held = hold(spool_of(parts().settings))
     try:
         verdict = guard.blocked(parts().store, body.phones, parts().settings.default_region)
     except GuardUnavailable:
         raise Rejected(
             UNAVAILABLE, "the register can't be asked, so nobody may be texted: try again", headers={"Retry-After": "2"}
         ) from None
+    clear = [{"phone": written, "identity": known} for written, known in verdict.allowed]
     return jsonify(
         {
             "blocked": [
@@ -183,7 +205,9 @@ def check_phones(body: Asked) -> Response:
                 ).model_dump(mode="json")
                 for each in verdict.blocked
             ],
-            "allowed": [{"phone": written, "identity": known} for written, known in verdict.allowed],
+            "allowed": [] if held else clear,
+            "held": clear if held else [],
+            "hold": None if held is None else {"reason": held.why, "count": held.count, "detail": str(held)},
             "invalid": verdict.invalid,
         }
     )

@@ -11,6 +11,7 @@ import click
 from receiver.cli.database import opened, settings
 from receiver.cli.options import limit_option, period_options, reveal_option
 from receiver.cli.output import Column, Format, Row, format_option, hint, masked, render
+from receiver.intake.spool import hold, spool_of
 from receiver.optout.guard import GuardUnavailable, blocked
 from receiver.store import optouts
 from receiver.store.store import Store
@@ -23,8 +24,9 @@ from .proof import check_proof, proof
 from .verify import verify
 
 BLOCKED, ALLOWED, INVALID = "blocked", "allowed", "invalid"
+HELD = "held"
 _BATCH = 1_000
-_STYLES = {BLOCKED: "bold red", ALLOWED: "green", INVALID: "yellow"}
+_STYLES = {BLOCKED: "bold red", ALLOWED: "green", INVALID: "yellow", HELD: "bold yellow"}
 
 _LIST = (
     Column("phone", "phone", fixed=True),
@@ -119,8 +121,11 @@ def list_(
 def check(phones: tuple[str, ...], chosen_format: Format) -> None:
     """Say of each PHONE, written in any way, whether it is opted out; - reads them from standard input, one a line.
 
-    Exit status 1 if any is blocked, else 2 if any is no phone number or there is none at all, else 0: all may be sent
-    to.
+    While replies wait in this machine's spool, who is not blocked is "held" instead of "allowed": what waits may be
+    their stop, and the register does not know it yet.
+
+    Exit status 1 if any is blocked, else 3 if any is held, else 2 if any is no phone number or there is none at all,
+    else 0: all may be sent to.
 
     \b
     Examples:
@@ -130,10 +135,15 @@ def check(phones: tuple[str, ...], chosen_format: Format) -> None:
     chosen = settings()
     given = spoken(phones)
     counts: Counter[str] = Counter()
+    held = hold(spool_of(chosen))
     with opened(chosen) as store:
-        render(_checked(store, given, chosen.default_region, counts), _CHECK, chosen_format)
+        render(_checked(store, given, chosen.default_region, counts, HELD if held else ALLOWED), _CHECK, chosen_format)
+    if held:
+        click.echo(f'nobody may be texted now: {held}. See "receiver spool status"', err=True)
     if counts[BLOCKED]:
         raise click.exceptions.Exit(1)
+    if counts[HELD]:
+        raise click.exceptions.Exit(3)
     if counts[INVALID]:
         raise click.exceptions.Exit(2)
 
@@ -142,7 +152,9 @@ class _NobodyToAsk(click.ClickException):
     exit_code = 3
 
 
-def _checked(store: Store, phones: Iterator[str], region: str, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+def _checked(
+    store: Store, phones: Iterator[str], region: str, counts: Counter[str], allowed_is: str
+) -> Iterator[dict[str, Any]]:
     while batch := list(islice(phones, _BATCH)):
         try:
             verdict = blocked(store, batch, region)
@@ -151,7 +163,7 @@ def _checked(store: Store, phones: Iterator[str], region: str, counts: Counter[s
         stopped = {each.written: each for each in verdict.blocked}
         allowed = dict(verdict.allowed)
         for phone in batch:
-            status = BLOCKED if phone in stopped else ALLOWED if phone in allowed else INVALID
+            status = BLOCKED if phone in stopped else allowed_is if phone in allowed else INVALID
             counts[status] += 1
             since = stopped[phone].since if phone in stopped else None
             yield {"phone": phone, "identity": phone_identity(phone, region), "status": status, "since": since}

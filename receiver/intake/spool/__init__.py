@@ -5,11 +5,29 @@ from receiver.config import Settings
 from .aside import Piece, phone_of, pieces
 from .draining import CannotStore, Drained, Draining
 from .folder import Full, Limits, Spool, Status
+from .hold import Hold, HoldReason, hold
 from .line import Corrupt, Spooled, is_stop, item_of, line_of
 
 __all__ = [
-    "CannotStore", "Corrupt", "Drained", "Draining", "Full", "Limits", "Piece", "Spool", "Spooled", "Status",
-    "is_stop", "item_of", "line_of", "phone_of", "pieces", "spool_of",
+    "CannotStore",
+    "Corrupt",
+    "Drained",
+    "Draining",
+    "Full",
+    "Hold",
+    "HoldReason",
+    "Limits",
+    "Piece",
+    "Spool",
+    "Spooled",
+    "Status",
+    "hold",
+    "is_stop",
+    "item_of",
+    "line_of",
+    "phone_of",
+    "pieces",
+    "spool_of",
 ]  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from receiver.access import Scope
+from receiver.intake.spool import Limits, Spool
 from receiver.optout.proof_check import check
 from receiver.store import optouts, services
 from receiver.vocabulary.register import Source
 from tests.admin.conftest import Admin
-from tests.intake.replies import verified_ledger
+from tests.intake.replies import reply, verified_ledger
 
 _numbers = iter(range(10_000, 99_999))
 
@@ -48,6 +49,32 @@ def test_a_phone_is_opted_out_once_and_found_in_every_written_form(admin: Admin)
     assert asked["invalid"] == ["12"]
     noted = admin.rows("audit", action="optout.added", target=f"+86{phone}")
     assert len(noted) == len(forms(phone))
+
+
+def test_while_a_stop_waits_in_the_spool_nobody_is_allowed(admin: Admin) -> None:
+    api, stopped, waiting = admin.api(Scope.OPTOUTS_WRITE, Scope.OPTOUTS_READ), fresh(), fresh()
+    api.put(f"/optouts/{stopped}", {"reason": "by phone"}).ok()
+    spool = Spool(admin.server.data_dir, Limits.of_megabytes(10, 0))
+    spool.keep([reply("0000", src=f"+86{waiting}")])
+    spool.seal()
+    (path,) = spool.waiting()
+    try:
+        for why, detail in (
+            ("replies-waiting", "1 reply waits in this machine's spool, and an unsubscribe may be among them"),
+            ("replies-damaged", "1 damaged file lies in this machine's spool, and an unsubscribe may be among them"),
+        ):
+            asked = api.post("/optouts/check", {"phones": [stopped, waiting, "12"]}).ok()
+            assert [each["phone"] for each in asked["blocked"]] == [stopped]
+            assert asked["allowed"] == []
+            assert asked["held"] == [{"phone": waiting, "identity": f"+86{waiting}"}]
+            assert asked["invalid"] == ["12"]
+            assert asked["hold"] == {"reason": why, "count": 1, "detail": detail}
+            path = path.rename(path.with_suffix(".damaged"))
+    finally:
+        path.unlink()
+    asked = api.post("/optouts/check", {"phones": [waiting]}).ok()
+    assert asked["allowed"] == [{"phone": waiting, "identity": f"+86{waiting}"}]
+    assert (asked["held"], asked["hold"]) == ([], None)
 
 
 def test_a_lift_needs_a_reason_and_is_part_of_the_history(admin: Admin) -> None:

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import text
 
 from receiver.access.roles import Role
+from receiver.intake.spool import Limits, Spool
 from receiver.optout.proof_pdf import attached_to_pdf
 from receiver.optout.verify import verify
 from receiver.store import optouts
 from tests.admin.conftest import Admin
 from tests.admin.console.conftest import LogIn
 from tests.admin.console.visitor import Shown, Visitor
+from tests.intake.replies import reply
 
 
 def found(visitor: Visitor, phone: str) -> tuple[str, Shown]:
@@ -91,6 +93,24 @@ def test_somebody_is_opted_out_lifted_after_confirmation_and_opted_out_again(adm
     assert [(each["type"], each["actor"]) for each in events] == [
         (kind, "compliance") for kind in ("opted_out", "repeated", "lifted")
     ]
+
+
+def test_while_replies_wait_in_the_spool_no_phone_is_told_to_be_free(admin: Admin, log_in: LogIn) -> None:
+    li = log_in(Role.COMPLIANCE)
+    li.get("/optouts")
+    li.follow("/optouts/add", phone="13911110007", reason="by letter")
+    spool = Spool(admin.server.data_dir, Limits.of_megabytes(10, 0))
+    spool.keep([reply("0000", src="+8613911110008")])
+    spool.seal()
+    try:
+        li.get("/optouts")
+        assert "Not to be sent to now" in li.post("/optouts/search", phone="13911110008").words
+        assert "Not to be sent to now" not in li.follow("/optouts/search", phone="13911110007").words
+    finally:
+        for path in spool.waiting():
+            path.unlink()
+    li.get("/optouts")
+    assert "Not to be sent to now" not in li.post("/optouts/search", phone="13911110008").words
 
 
 def test_who_never_said_stop_is_told_so_and_may_be_opted_out_from_there(admin: Admin, log_in: LogIn) -> None:

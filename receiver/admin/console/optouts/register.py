@@ -11,6 +11,7 @@ from receiver.optout.register import LONGEST_REASON, NotAPhone
 from receiver.store import ledger, optouts
 from receiver.store.sends import Transaction
 from receiver.vocabulary.register import Source
+from receiver.worker.health import pushed
 
 from ...parts import parts
 from ..forms import Form
@@ -40,13 +41,16 @@ def search() -> Response | Redirection:
         return make_response(_list(form), 422)
     if not may_look(form):
         return make_response(_list(form), 429)
+    spool = pushed(parts().settings)  # before the register is asked: what is stored in between is seen there
     known = parts().register.history(written)
     note_lookup(written, "optouts", known=bool(known.events))
     if known.events:
         return redirect(url_for("console.optouts.show", event=known.events[-1]["sequence"]), 303)
     if not _identity(form):
         return make_response(_list(form), 422)
-    return make_response(render_template("console/optouts/unknown.html", form=form, longest=LONGEST_REASON))
+    return make_response(
+        render_template("console/optouts/unknown.html", form=form, longest=LONGEST_REASON, spool=spool)
+    )
 
 
 @pages.get("/optouts/add", needs=Permission.OPT_OUT)

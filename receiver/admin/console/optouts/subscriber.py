@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as Redirection
 from receiver.access import Action
 from receiver.access.roles import Permission
 from receiver.optout.register import LONGEST_REASON, NotOptedOut
+from receiver.worker.health import pushed
 
 from ...parts import parts
 from ..forms import Form
@@ -39,9 +40,11 @@ def lift(event: int) -> Response | Redirection:
 
 
 def _page(event: int, phone: str, form: Form) -> str:
+    spool = pushed(parts().settings)  # before the register is asked: what is stored in between is seen there
     return render_template(
         "console/optouts/subscriber.html",
         event=event,
+        spool=spool,
         known=parts().register.history(phone),
         form=form,
         is_whole=is_revealed(Action.OPTOUTS_READ, phone),
