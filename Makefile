@@ -6,7 +6,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 DIST := dist
 # Test processes: more than processors, since tests wait for servers more than they compute.
 JOBS ?= 4
-CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py))) $(wildcard hatch_build.py wsgi.py)
+CODE := $(sort $(dir $(wildcard receiver/*.py migrations/*.py tests/*.py bench/*.py docs/hooks/*.py))) $(wildcard hatch_build.py wsgi.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -79,6 +79,10 @@ screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs 
 fuzz: .venv/.fuzz ## look for an hour for bytes from strangers that break a rule (ARGS="--seconds 600 parse" to choose)
 	@nice -n 19 $(BIN)/python -m tests.fuzzing $(ARGS)
 
+.PHONY: docs
+docs: .venv/.docs ## build the documentation's site into build/site/, with every link checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean $(ARGS)
+
 .PHONY: audit
 audit: .venv/.audit ## ask for known faults of every pinned package (needs a network that reaches the databases of them)
 	@status=0; for name in $(LOCKS); do echo "requirements/$$name.txt"; \
@@ -133,7 +137,7 @@ clean: ## remove .venv, caches and builds; var/ stays
 
 # --- how it gets there: each stamp is as new as the pins that it stands for
 
-LOCKS := uv build runtime dev bench fuzz audit
+LOCKS := uv build runtime dev bench docs fuzz audit
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS)
 
@@ -155,6 +159,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .venv/.fuzz: .venv/.dev requirements/fuzz.txt
 	@$(INSTALL) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+.venv/.docs: .venv/.dev requirements/docs.txt
+	@$(INSTALL) --require-hashes --no-build-isolation-package jieba -r requirements/docs.txt
 	@touch $@
 
 .venv/.audit: .venv/.dev requirements/audit.txt

@@ -19,7 +19,7 @@ from receiver.vocabulary import MANDATORY_KEYWORD, Charset, Reading, keyword_set
 PREFIX = "RECEIVER_"
 _ENV_FILE = Path(".env")
 # Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
-_SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN", "GATEWAY_PASSWORD")
+SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN", "GATEWAY_PASSWORD")
 
 
 # Seconds for what a worker does besides calling the gateway.
@@ -286,7 +286,7 @@ class _Apart(Settings):
 def unknown() -> list[str]:
     """A warning for each name with our prefix that is no setting, most likely a slip."""
     names = {PREFIX + name.upper() for name in Settings.model_fields}
-    known = names | {f"{PREFIX}{name}_FILE" for name in _SECRETS}
+    known = names | {f"{PREFIX}{name}_FILE" for name in SECRETS}
     return [
         f"{name} is no setting"
         + (f"; did you mean {near[0]}?" if (near := difflib.get_close_matches(name, known, 1)) else "")
@@ -307,7 +307,7 @@ def _given() -> dict[str, str]:
 
 def _from_files(given: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in _SECRETS:
+    for name in SECRETS:
         path = given.get(f"{PREFIX}{name}_FILE")
         if path is None:
             continue

@@ -58,12 +58,12 @@ def _page(root: click.Command) -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield from _paragraphs(root)
     yield ".SH COMMANDS"
-    for context in _commands(click.Context(root, info_name="receiver")):
+    for context in every_command(click.Context(root, info_name="receiver")):
         yield from _entry(context)
     yield _SECTIONS.rstrip("\n")
 
 
-def _commands(group: click.Context) -> Iterator[click.Context]:
+def every_command(group: click.Context) -> Iterator[click.Context]:
     """Each command that does something, in the order of the help."""
     assert isinstance(group.command, click.Group)
     for name in group.command.list_commands(group):
@@ -72,7 +72,7 @@ def _commands(group: click.Context) -> Iterator[click.Context]:
             continue
         context = click.Context(command, info_name=name, parent=group)
         if isinstance(command, click.Group):
-            yield from _commands(context)
+            yield from every_command(context)
         else:
             yield context
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from receiver import cli
-from receiver.cli.manual import _commands
+from receiver.cli.manual import every_command
 from tests.cli.conftest import Run
 
 BIN = Path(__file__).parents[2] / ".venv/bin"
@@ -35,7 +35,7 @@ def test_other_shells_have_theirs(shell: str, run: Run) -> None:
 
 def test_the_manual_has_every_command_and_option(run: Run) -> None:
     page = run("manual").out.replace(r"\-", "-")
-    for context in _commands(click.Context(cli.command, info_name="receiver")):
+    for context in every_command(click.Context(cli.command, info_name="receiver")):
         _, _, entry = page.partition(f"\n.SS {context.command_path} ")
         assert entry, context.command_path
         for parameter in context.command.params:

@@ -1,0 +1,67 @@
+"""What the code says of itself, as Markdown: every command with its options, every setting."""
+
+import inspect
+import re
+from collections.abc import Iterator
+
+import click
+
+from receiver import cli, config
+from receiver.cli.manual import every_command
+
+
+def commands() -> str:
+    """A section for each command, under one for its group."""
+    lines: list[str] = []
+    group = None
+    for context in every_command(click.Context(cli.command, info_name="receiver")):
+        assert context.parent is not None
+        if context.parent.command is not cli.command and context.parent.command_path != group:
+            group = context.parent.command_path
+            lines += [f"## {group}", "", *_said(context.parent.command)]
+        lines += [f"{'##' if context.parent.command is cli.command else '###'} {context.command_path}", ""]
+        usage = " ".join(context.command.collect_usage_pieces(context))
+        lines += ["```text", f"{context.command_path} {usage}", "```", "", *_said(context.command), *_options(context)]
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """A table of every setting, its default and its meaning."""
+    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for name, field in config.Settings.model_fields.items():
+        variable = config.PREFIX + name.upper()
+        default = ",".join(map(str, field.default)) if isinstance(field.default, list) else field.default
+        shown = {None: "", False: "`off`", "": ""}.get(default, f"`{default}`")
+        meaning = _plain(field.description or "")
+        if name.upper() in config.SECRETS:
+            meaning += f"; or its file: `{variable}_FILE`"
+        lines.append(f"| `{variable}` | {shown} | {meaning} |")
+    return "\n".join(lines)
+
+
+def _said(command: click.Command) -> Iterator[str]:
+    """What the help says; a paragraph that begins with a backspace keeps its lines."""
+    for paragraph in inspect.cleandoc(command.help or "").partition("\f")[0].split("\n\n"):
+        if paragraph.startswith("\b"):
+            yield from ("```text", paragraph.removeprefix("\b").strip("\n"), "```", "")
+        else:
+            yield from (_plain(" ".join(paragraph.split())), "")
+
+
+def _options(context: click.Context) -> Iterator[str]:
+    records = [
+        record
+        for parameter in context.command.get_params(context)
+        if "--help" not in parameter.opts and (record := parameter.get_help_record(context))
+    ]
+    if records:
+        yield from ("| option | |", "| --- | --- |")
+        for flags, meaning in records:
+            escaped = flags.replace("|", r"\|")
+            yield f"| `{escaped}` | {_plain(' '.join(meaning.split()))} |"
+        yield ""
+
+
+def _plain(said: str) -> str:
+    """``said`` where nothing in it is Markdown."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", said).replace("\\<", "&lt;").replace("\\>", "&gt;")
