@@ -2,20 +2,24 @@
 
 import http.client
 import ssl
-from collections.abc import Callable, Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from receiver.gateway.simulator.load import Load
 from receiver.gateway.simulator.target import Target
 from receiver.store.store import Store
-from receiver.store.tables import messages
+from receiver.store.tables import message_counts, messages
 from tests.callback.raw import ask, get
 from tests.deploy.nginx import Nginx, nginx
 from tests.postgres import create_database, drop_database
-from tests.serving import Server
+from tests.processes import Process, run
+from tests.serving import Server, migrate
 
 pytestmark = pytest.mark.deploy
 
@@ -104,28 +108,50 @@ def test_whoever_is_not_the_gateway_is_turned_away(tmp_path: Path) -> None:
         assert stored(callback) == []
 
 
-def test_two_nodes_are_restarted_and_killed_in_turn_and_nothing_is_lost(
+@contextmanager
+def worker(settings: Mapping[str, str]) -> Iterator[Process]:
+    """A machine's worker, which is killed and started again once, and ended with SIGTERM."""
+    options = {"env": settings, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with Process("receiver", "worker", **options) as one:
+        one.kill()
+    with Process("receiver", "worker", **options) as another:
+        try:
+            yield another
+        finally:
+            another.terminate()
+            status = another.wait(30)
+        assert status == 0
+
+
+def test_a_release_is_rolled_out_over_two_machines_which_are_killed_too_and_nothing_is_lost(
     server_url: Callable[[], str], tmp_path: Path
 ) -> None:
     server = server_url()
     url = create_database(server)
+    migrate(url)
     allowed = {"RECEIVER_TRUSTED_PROXIES": "127.0.0.1"}
     with (
-        Server(url, tmp_path, allowed) as one,
-        Server(url, tmp_path, allowed) as two,
+        Server(url, tmp_path, allowed, migrate=False) as one,
+        Server(url, tmp_path, allowed, migrate=False) as two,
         nginx(tmp_path, [one.port, two.port], 1) as running,
     ):
+        run("receiver", "db", "downgrade", "--yes", "--", "-1", env=one.env).check_returncode()
         load = Load(Target.of(f"http://127.0.0.1:{running.port}/recv.asp"), connections=16, unsubscribes=0.1)
         load.start()
         try:
+            run("receiver", "db", "upgrade", env=one.env).check_returncode()
             for node in (one, two):
                 node.restart()
-                node.kill9()
-                node.start()
+            with worker(one.env), worker(two.env):
+                for node in (one, two):
+                    node.kill9()
+                    node.start()
+                load.stop()
+                for node in (one, two):
+                    node.wait_until_stored()
+                _wait_until_counted(url)
         finally:
             load.stop()
-        for node in (one, two):
-            node.wait_until_stored()
         store = Store(url, pooled=False)
         account, audit = load.account, load.audit(store, within=10)
         store.close()
@@ -133,3 +159,18 @@ def test_two_nodes_are_restarted_and_killed_in_turn_and_nothing_is_lost(
         assert account.acknowledged > 100
         assert (audit.lost, audit.altered, audit.not_in_force) == ([], [], [])
     drop_database(server, url)
+
+
+def _wait_until_counted(url: str) -> None:
+    """Until the workers have counted every message, none of them twice."""
+    deadline = time.monotonic() + 60
+    store = Store(url, pooled=False)
+    while True:
+        with store.reading() as connection:
+            stored_now = connection.scalar(select(func.count()).select_from(messages))
+            counted = connection.scalar(select(func.sum(message_counts.c.replies + message_counts.c.unsubscribes)))
+        if stored_now == counted:
+            break
+        assert time.monotonic() < deadline, (stored_now, counted)
+        time.sleep(0.1)
+    store.close()
