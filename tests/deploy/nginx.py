@@ -63,20 +63,21 @@ def nginx(folder: Path, callbacks: Sequence[int], admin: int, *, gateway: str = 
     assert "[warn]" not in tested.stderr, tested.stderr
     with subprocess.Popen(command) as process:
         try:
-            _wait(made.port)
+            wait_for(made.port)
             yield made
         finally:
             process.terminate()
             process.wait(_WITHIN)
 
 
-def _wait(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Until somebody listens there."""
     deadline = time.monotonic() + _WITHIN
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            assert time.monotonic() < deadline, "nginx does not listen"
+            assert time.monotonic() < deadline, "nobody listens"
             time.sleep(0.05)
         else:
             return

@@ -17,6 +17,7 @@ from receiver.store.store import Store
 from receiver.store.tables import message_counts, messages
 from tests.callback.raw import ask, get
 from tests.deploy.nginx import Nginx, nginx
+from tests.deploy.stored import stored
 from tests.postgres import create_database, drop_database
 from tests.processes import Process, run
 from tests.serving import Server, migrate
@@ -35,16 +36,6 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nginx, Se
         nginx(folder, [callback.port], admin.port) as running,
     ):
         yield running, callback
-
-
-def stored(server: Server) -> list[tuple[bytes, str, str | None]]:
-    store = Store(server.database_url, pooled=False)
-    with store.reading() as connection:
-        rows = connection.execute(
-            select(messages.c.raw, messages.c.text, messages.c.peer).order_by(messages.c.id)
-        ).all()
-    store.close()
-    return [(row.raw, row.text, row.peer) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +68,9 @@ def test_no_log_has_a_query(behind: tuple[Nginx, Server]) -> None:
     running, callback = behind
     ask(running.port, get(b"/recv.asp?src=13900000077&dst=1069&msg=riddle"))
     ask(running.port, get(b"/nowhere?src=13900000077"))
+    callback.kill9()
+    assert ask(running.port, get(b"/recv.asp?src=13900000077&dst=1069&msg=riddle")).status == 502
+    callback.start()
     assert b'"GET /recv.asp" 200' in running.logs
     for private in (b"13900000077", b"riddle"):
         assert private not in running.logs
