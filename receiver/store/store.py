@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import NoReturn
 
 from sqlalchemy import Connection, exc, make_url, select
 
@@ -65,18 +66,31 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable once this block is left without an error. Raises StoreError."""
-        with translated(), self._engine.begin() as connection:
-            info = connection.info
-            yield connection
-        if sqlite_file.is_lost(info):
-            self._engine.dispose()
-            raise Unavailable("its file was deleted or replaced while it was open, and what was written went with it")
+        with translated(), self._engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            # While it is open: the last one that closes takes the log away, by right.
+            is_lost = sqlite_file.is_lost(connection.info)
+            if is_lost:
+                sqlite_file.rescue(connection)
+        if is_lost:
+            self._give_up()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and holds no one up. Raises StoreError."""
         with translated(), self._engine.connect().execution_options(reading=True) as connection:
-            yield connection
+            if not sqlite_file.is_lost(connection.info):
+                yield connection
+                return
+            sqlite_file.rescue(connection)
+        self._give_up()
+
+    def _give_up(self) -> NoReturn:
+        self._engine.dispose()
+        raise Unavailable(
+            "its file or its log (-wal, -shm) was deleted or replaced while it was open: what was written is not stored"
+        )
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

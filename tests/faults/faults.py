@@ -196,6 +196,14 @@ def _moved(scene: Scene) -> Iterator[None]:
             _aside(file).rename(file)
 
 
+@_fault("SQLite's log deleted, and all processes killed", _SQLITE, Felt.SPOOLED)
+def _log_deleted(scene: Scene) -> Iterator[None]:
+    Path(f"{scene.sqlite_path}-wal").unlink()
+    yield
+    scene.server.kill9()
+    scene.server.start()
+
+
 @_fault("SQLite's file corrupted, and a backup restored", _SQLITE, Felt.SPOOLED)
 def _corrupted(scene: Scene) -> Iterator[None]:
     # What is stored between the backup and the damage nobody could bring back: nothing comes meanwhile.

@@ -1,12 +1,14 @@
 """Connections that are not what they seem: lost ones of PostgreSQL's pool, and SQLite files that are gone."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, exc, select
+from sqlalchemy import delete, exc, func, select, text
 
+from receiver.store import sqlite_file as watched
 from receiver.store.engine import open_engine
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
@@ -72,4 +74,48 @@ def test_a_file_that_was_replaced_is_used_after_one_failure(sqlite_url: str, mig
         store.record([reply("b")], [], WINDOW)
     store.record([reply("c")], [], WINDOW)
     assert [row.text for row in rows(store, messages)] == ["c"]
+    store.close()
+
+
+@pytest.mark.parametrize("deleted", [["-wal"], ["-shm"], ["-wal", "-shm"]], ids="".join)
+def test_what_was_committed_to_a_log_that_is_deleted_is_rescued_and_no_second_one_is_begun_beside_it(
+    sqlite_url: str, deleted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "_SETTLED_WITHIN", 0.0)
+    one, other = Store(sqlite_url), Store(sqlite_url)
+    one.record([reply("a")], [], WINDOW)
+    other.record([reply("b")], [], WINDOW)
+    for end in deleted:
+        Path(f"{sqlite_file(sqlite_url)}{end}").unlink()
+    with pytest.raises(Unavailable, match="deleted or replaced"):
+        one.record([reply("c")], [], WINDOW)
+    with pytest.raises(Unavailable, match="while it is in use"):
+        one.record([reply("d")], [], WINDOW)
+    with pytest.raises(Unavailable, match="deleted or replaced"), other.reading():
+        pass
+    one.record([reply("e")], [], WINDOW)
+    other.record([reply("f")], [], WINDOW)
+    alone = sqlite_file(sqlite_url).with_suffix(".copy")
+    one.close()
+    other.close()
+    shutil.copyfile(sqlite_file(sqlite_url), alone)  # whatever is not in it now would be lost with the log
+    with contextlib.closing(Store(f"sqlite:///{alone}")) as copied:
+        assert [row.text for row in rows(copied, messages)] == ["a", "b", "c", "e", "f"]
+        with copied.reading() as connection:
+            assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+
+
+def test_files_that_come_and_go_by_right_are_no_alarm(sqlite_url: str) -> None:
+    """Checkpoints, and the last one that closes: each time SQLite takes the log away itself."""
+    store = Store(sqlite_url)
+    for number in range(20):
+        with contextlib.closing(Store(sqlite_url, pooled=False)) as beside:
+            beside.record([reply(f"{number} beside")], [], WINDOW)
+            store.record([reply(f"{number}")], [], WINDOW)
+            beside.empty_log()
+            with beside.reading() as connection:
+                assert connection.scalar(select(func.count()).select_from(messages)) == 2 * number + 2
+        if number % 4 == 3:
+            store.close()
+            assert not Path(f"{sqlite_file(sqlite_url)}-wal").exists()
     store.close()
