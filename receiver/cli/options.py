@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -48,10 +49,20 @@ ID = _Id()
 
 
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--since`` and ``--until``."""
+    """``--since`` and ``--until``, which is not before it."""
+
+    @wraps(command)
+    def checked(*arguments: Any, since: datetime | None, until: datetime | None, **options: Any) -> Any:
+        if since is not None and until is not None and until < since:
+            raise click.BadParameter(
+                "it is before --since, and nothing is between them: write a later time, or leave one out",
+                param_hint="--until",
+            )
+        return command(*arguments, since=since, until=until, **options)
+
     since = click.option("--since", type=Moment(), help="At or after this date or time (China time unless it says).")
     until = click.option("--until", type=Moment(), help="Before this date or time; a date is its beginning.")
-    return since(until(command))
+    return since(until(checked))
 
 
 def limit_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,7 +20,8 @@ _COUNTS = (
     Column("opt_out_rate", "opt-out rate", show=lambda rate: "" if rate is None else f"{rate:.2%}"),
 )
 _BUCKET = (Column("key", "", fixed=True, show=lambda key: key or "-"), Column("start"), Column("end"), *_COUNTS)
-_MEASURED = ("count", "p50", "p95", "p99", "longest")
+# As the API calls them: what is measured has the name on the right.
+_MEASURED = {"count": "count", "p50": "p50", "p95": "p95", "p99": "p99", "max": "longest"}
 _TOTAL = (
     Column("since"),
     Column("until"),
@@ -66,7 +67,7 @@ def command(
     if not total:
         render(map(_row, found.buckets), _BUCKET, chosen_format)
         return
-    measured = {f"acknowledged_{name}": getattr(found.acknowledged, name, None) for name in _MEASURED}
+    measured = {f"acknowledged_{name}": getattr(found.acknowledged, of, None) for name, of in _MEASURED.items()}
     details({**_row(found.total), "since": asked.since, "until": asked.until, **measured}, _TOTAL, chosen_format)
 
 

@@ -246,3 +246,14 @@ def test_who_exports_or_reveals_is_in_the_audit(filled: Filled, run: Run) -> Non
     assert [(row.action, row.via) for row in noted] == [("messages.read", "cli"), ("messages.exported", "cli")]
     assert noted[1].detail == {"format": "csv"}
     assert "1390000" not in str(noted)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("messages", "list"), ("optouts", "list"), ("quarantine", "list"), ("gateway", "sends", "list"), ("stats",)],
+    ids=" ".join,
+)
+def test_a_period_that_ends_before_it_begins_is_wrong_usage(command: tuple[str, ...], sqlite: Filled, run: Run) -> None:
+    ran = run(*command, "--since", "2025-06-04", "--until", "2025-06-03")
+    assert (ran.status, ran.out, "--until: it is before --since" in ran.err) == (2, "", True)
+    assert run(*command, "--since", "2025-06-03", "--until", "2025-06-04").status == 0

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from receiver.admin.api.stats import Acknowledged
 from tests.cli.conftest import Filled, Run, on_terminal
 
 DAY = datetime(2021, 6, 3, tzinfo=UTC)
@@ -26,6 +27,8 @@ def test_what_came_in_is_counted_as_lines_for_programs(filled: Filled, run: Run)
     [total] = run("stats", "--total", *ASKED).rows
     assert (total["replies"], total["unsubscribes"], total["quarantined"], total["opt_out_rate"]) == (3, 1, 0, 0.25)
     assert total["acknowledged_p99"] is None
+    measured = {name.removeprefix("acknowledged_") for name in total if name.startswith("acknowledged_")}
+    assert measured == set(Acknowledged.model_fields), "what the API calls them"
 
 
 def test_people_see_a_table(sqlite: Filled) -> None:

@@ -13,7 +13,7 @@ from receiver.store import audit_log
 from ..parts import parts
 from .paging import Page, PageQuery, paged, place, uuid_key
 from .routes import Routes
-from .values import Moment, Text
+from .values import Moment, Text, Until
 
 routes = Routes("Audit", "Who changed, exported or revealed what, through which door.")
 
@@ -42,7 +42,7 @@ class AuditQuery(PageQuery):
     target: Text | None = Field(None, max_length=200, description="Done to this: an id, a phone, a name, whole")
     key_id: UUID | None = Field(None, description="With this key")
     since: Moment | None = Field(None, description="At or after this")
-    until: Moment | None = Field(None, description="Before this")
+    until: Until = Field(None, description="Before this")
 
 
 @routes.get("/audit", scope=Scope.ADMIN, answers={200: Page[ActShown]})

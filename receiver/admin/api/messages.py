@@ -15,7 +15,7 @@ from .gate import act
 from .paging import Page, PageQuery, paged, place, uuid_key
 from .problems import NOT_FOUND, Rejected
 from .routes import Routes
-from .values import Moment, Phone, Text, sender
+from .values import Moment, Phone, Text, Until, sender
 
 routes = Routes("Messages", "The replies that came in.")
 
@@ -52,7 +52,7 @@ class MessageFilters(BaseModel):
     service: Text | None = Field(None, max_length=64, description="Filed under this service")
     duplicates: bool | None = Field(None, description="true: only suspected duplicates; false: none of them")
     since: Moment | None = Field(None, description="Received at or after this")
-    until: Moment | None = Field(None, description="Received before this")
+    until: Until = Field(None, description="Received before this")
 
     def chosen(self) -> messages.Filter:
         return messages.Filter(

@@ -24,7 +24,7 @@ from .gate import act, key
 from .paging import Page, PageQuery, paged, place, text_key
 from .problems import NOT_FOUND, REFUSED, UNAVAILABLE, Rejected, invalid
 from .routes import Routes
-from .values import Moment, PathPhone, Phone, Text, identity
+from .values import Moment, PathPhone, Phone, Text, Until, identity
 
 routes = Routes("Opt-outs", "Who said stop: nothing is sent to them in whatever form their number is written.")
 
@@ -125,7 +125,7 @@ class Verdict(BaseModel):
 
 class OptOutsQuery(PageQuery):
     since: Moment | None = Field(None, description="In force since this or later")
-    until: Moment | None = Field(None, description="In force since before this")
+    until: Until = Field(None, description="In force since before this")
     source: Source | None = None
 
 

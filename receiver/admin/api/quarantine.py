@@ -16,7 +16,7 @@ from .gate import act
 from .paging import Page, PageQuery, paged, place, uuid_key
 from .problems import NOT_FOUND, Rejected
 from .routes import Routes
-from .values import Moment, Text
+from .values import Moment, Text, Until
 
 routes = Routes("Quarantine", "What was not accepted as a reply.")
 
@@ -63,7 +63,7 @@ class QuarantineQuery(PageQuery):
     peer: Text | None = Field(None, max_length=45, description="From this address")
     replayed: bool | None = Field(None, description="true: taken in since; false: not yet")
     since: Moment | None = Field(None, description="Received at or after this")
-    until: Moment | None = Field(None, description="Received before this")
+    until: Until = Field(None, description="Received before this")
 
 
 class QuarantinePath(BaseModel):

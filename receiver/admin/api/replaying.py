@@ -18,7 +18,7 @@ from .gate import act
 from .problems import NOT_FOUND, REFUSED, Rejected
 from .quarantine import QuarantinePath
 from .routes import Routes
-from .values import Moment, Text, Whole
+from .values import Moment, Text, Until, Whole
 
 routes = Routes("Replay", "Deliveries out of quarantine, taken in after all.")
 
@@ -51,7 +51,7 @@ class ReplayWanted(BaseModel):
     reason: Reason | None = Field(None, description="Not accepted for this")
     peer: Text | None = Field(None, max_length=45, description="From this address", examples=["203.81.21.34"])
     since: Moment | None = Field(None, description="Received at or after this")
-    until: Moment | None = Field(None, description="Received before this")
+    until: Until = Field(None, description="Received before this")
     limit: Whole = Field(50, ge=1, le=MOST_REPLAYED, description="Deliveries to look at in this call")
     newer_than: UUID | None = Field(None, description="`next` of the call before, with the same filters")
 

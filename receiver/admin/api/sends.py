@@ -17,7 +17,7 @@ from .gate import act, key
 from .paging import Page, PageQuery, paged, place, text_key, uuid_key
 from .problems import CONFLICT, NOT_FOUND, REFUSED, Rejected
 from .routes import Routes
-from .values import Moment, Phone, Text
+from .values import Moment, Phone, Text, Until
 
 routes = Routes("Sends", "What was sent, to whom, and what is in doubt until somebody settles it.")
 
@@ -64,7 +64,7 @@ class Recipient(BaseModel):
 
 class SendsQuery(PageQuery):
     since: Moment | None = Field(None, description="Asked for at or after this")
-    until: Moment | None = Field(None, description="Asked for before this")
+    until: Until = Field(None, description="Asked for before this")
     in_doubt: bool = Field(False, description="Only those with somebody in doubt")
 
 

@@ -12,7 +12,7 @@ from receiver.vocabulary.durations import Summary
 from receiver.vocabulary.periods import DEFAULT_ZONE, By, PeriodError, period
 
 from ..parts import parts
-from .problems import REFUSED, Rejected
+from .problems import invalid
 from .routes import Routes
 from .values import Moment, Text
 
@@ -103,7 +103,7 @@ def get_stats(query: StatsQuery) -> Response:
     try:
         asked = period(query.by, query.zone, query.since, query.until, datetime.now(UTC))
     except PeriodError as wrong:
-        raise Rejected(REFUSED, f"{wrong.field}: {wrong}", errors=[(wrong.field, str(wrong))]) from None
+        raise invalid(wrong.field, str(wrong)) from None
     with parts().store.snapshot() as transaction:
         found = stats.statistics(transaction, asked, service=query.service)
     shown = Statistics(

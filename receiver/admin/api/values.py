@@ -11,6 +11,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -55,6 +56,17 @@ Moment = Annotated[
 ]
 """A moment. In: RFC 3339 with a zone, a naive time is refused; a year before 1971 counts as 1970, one after 9997 as
 9998. Out: in UTC with microseconds."""
+
+
+def _not_before_since(until: datetime | None, others: ValidationInfo) -> datetime | None:
+    since = others.data.get("since")
+    if since is not None and until is not None and until < since:
+        raise ValueError("it is before since, and nothing is between them: write a later time, or leave one out")
+    return until
+
+
+Until = Annotated[Moment | None, AfterValidator(_not_before_since)]
+"""The end of a period that begins with the field ``since``, which stands before it."""
 
 
 def _storable(value: str) -> str:

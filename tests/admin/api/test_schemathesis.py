@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # the whole file: it is begun with
 
 # What no schema can tell may be refused too: by the field's own rules, or since one of these is none that is known.
 REFUSALS = {"/api/problems/refused", "/api/problems/idempotency-key-reused"}
-RULED = {"actor", "after", "cursor", "Last-Event-ID"}
+RULED = {"actor", "after", "cursor", "Last-Event-ID", "since", "until", "zone"}
 
 
 @schemathesis.serializer("text/csv", "application/x-ndjson")

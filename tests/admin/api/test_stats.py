@@ -101,3 +101,17 @@ def test_how_fast_replies_were_acknowledged_is_told(admin: Admin) -> None:
 def test_what_can_not_be_told_is_refused_with_what_to_change(admin: Admin, query: dict[str, str], field: str) -> None:
     problem = admin.api(Scope.MESSAGES_READ).get("/stats", **query).problem(422)
     assert [error["field"] for error in problem["errors"]] == [field]
+    assert problem["type"].endswith("/invalid")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused_wherever_one_is_asked_for(admin: Admin) -> None:
+    backwards = {"since": "2021-06-04T00:00:00Z", "until": "2021-06-03T00:00:00Z"}
+    api = admin.all_powerful
+    for path in ("/messages", "/messages/export", "/optouts", "/quarantine", "/sends", "/audit"):
+        problem = api.get(path, **backwards).problem(422)
+        assert problem["type"].endswith("/invalid"), path
+        assert [error["field"] for error in problem["errors"]] == ["until"], path
+        assert api.get(path, since=backwards["until"], until=backwards["since"]).status == 200
+    for path in ("/quarantine/replay", "/messages/redecode"):
+        problem = api.post(path, {**backwards, "charset": "utf-8"}).problem(422)
+        assert "until" in [error["field"] for error in problem["errors"]], path
