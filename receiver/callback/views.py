@@ -1,6 +1,5 @@
 """recv.asp's one view: who calls, what it says, what becomes of it, and the number that is answered."""
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from .limits import LARGEST_KEPT, UNREADABLE, Unreadable
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-_log = logging.getLogger(__name__)
 _FORM_TYPES = frozenset(["", "application/x-www-form-urlencoded", "text/plain"])
 _REFUSALS = {Reason.SOURCE: "its address is not allowed", Reason.TOKEN: "its token is missing or wrong"}
 _ANSWERS = {
@@ -90,7 +88,6 @@ class Callback:
         return Undeliverable(reason, detail, kept, stop)
 
     def _quarantine(self, why: Undeliverable, source: str) -> Answer:
-        _log.info("quarantined a delivery from %s: %s", source, why.reason)
         if self.intake.quarantine(self._without_token(why), peer=source) is not Outcome.STORED:
             return Answer.UNAVAILABLE
         return Answer.TOO_LARGE if why.reason is Reason.TOO_LARGE else Answer.UNUSABLE

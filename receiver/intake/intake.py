@@ -1,5 +1,6 @@
 """From a parsed delivery to durable: the one way in for replies, however they came."""
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,8 @@ from .outcome import Outcome
 from .refusals import Refusals
 from .spool import Draining, Spool
 from .writer import Item, Probe, Writer
+
+_log = logging.getLogger(__name__)
 
 # Seconds that a transaction may take while so many wait that no more are let in: past them the database hangs.
 _STUCK = 1.0
@@ -62,7 +65,11 @@ class Intake:
 
     def quarantine(self, undeliverable: Undeliverable, *, peer: str | None = None) -> Outcome:
         """Keep what can't be accepted, and honour the unsubscribe in it where there is one."""
-        return self.store(Quarantined(new_id(), datetime.now(UTC), peer, undeliverable))
+        made = Quarantined(new_id(), datetime.now(UTC), peer, undeliverable)
+        outcome = self.store(made)
+        said = "quarantined" if outcome is Outcome.STORED else "not stored"
+        _log.info("%s a delivery from %s as %s: %s", said, peer, made.id, undeliverable.reason)
+        return outcome
 
     def store(self, made: Reply | Quarantined) -> Outcome:
         """As the two above, for what has its id and its time already: storing the same again changes nothing."""
