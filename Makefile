@@ -63,9 +63,9 @@ test-deploy: .venv/.dev ## run what deploy/ has: a real nginx and Caddy, systemd
 test-image: .venv/.dev ## build the image and run it (needs the Debian packages buildah, debootstrap and docker-compose, a network, and root)
 	@$(BIN)/python -m pytest -m image --timeout 900 tests/deploy $(ARGS)
 
-.PHONY: test-strace
-test-strace: .venv/.dev ## see that nothing is answered before it is on disk (needs the Debian package strace, and root)
-	@$(BIN)/python -m pytest -m strace tests/faults/test_fsync.py $(ARGS)
+.PHONY: test-host
+test-host: .venv/.dev ## real full disks, a clock that jumps, and whether what is answered is on disk (needs the Debian packages strace, gcc and libc6-dev, and root)
+	@$(BIN)/python -m pytest -n 2 --dist load -m host tests/faults $(ARGS)
 
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)

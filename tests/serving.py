@@ -13,10 +13,12 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from receiver import build
 from receiver.intake.spool import Limits, Spool
@@ -65,7 +67,7 @@ class Server:
             f"RECEIVER_{role.upper()}_BIND": f"127.0.0.1:{self.port}",
             **(env or {}),
         }
-        self._process: Process | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> "Server":
         try:
@@ -117,7 +119,9 @@ class Server:
             migrate(self.database_url)
             self._to_migrate = False
         with (self.directory / "server.log").open("ab") as log:
-            self._process = Process(
+            # A library is preloaded where a program is begun, and not where a process is forked.
+            serve = _program if "LD_PRELOAD" in self.env else Process
+            self._process = serve(
                 "receiver",
                 "serve",
                 "--role",
@@ -237,6 +241,10 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _program(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[Any]":
+    return subprocess.Popen([sys.executable, "-m", module, *arguments], **options)
 
 
 def migrate(database_url: str) -> None:

@@ -3,19 +3,17 @@
 import http.client
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
 from receiver.gateway.simulator.load import Load
 from receiver.gateway.simulator.target import Target
 from receiver.store.store import Store
-from receiver.store.tables import message_counts, messages
 from tests.callback.raw import ask, get
+from tests.counted import wait_until_counted
 from tests.deploy.nginx import Nginx, nginx
 from tests.deploy.stored import stored
 from tests.postgres import create_database, drop_database
@@ -143,7 +141,7 @@ def test_a_release_is_rolled_out_over_two_machines_which_are_killed_too_and_noth
                 load.stop()
                 for node in (one, two):
                     node.wait_until_stored()
-                _wait_until_counted(url)
+                wait_until_counted(url)
         finally:
             load.stop()
         store = Store(url, pooled=False)
@@ -153,18 +151,3 @@ def test_a_release_is_rolled_out_over_two_machines_which_are_killed_too_and_noth
         assert account.acknowledged > 100
         assert (audit.lost, audit.altered, audit.not_in_force) == ([], [], [])
     drop_database(server, url)
-
-
-def _wait_until_counted(url: str) -> None:
-    """Until the workers have counted every message, none of them twice."""
-    deadline = time.monotonic() + 60
-    store = Store(url, pooled=False)
-    while True:
-        with store.reading() as connection:
-            stored_now = connection.scalar(select(func.count()).select_from(messages))
-            counted = connection.scalar(select(func.sum(message_counts.c.replies + message_counts.c.unsubscribes)))
-        if stored_now == counted:
-            break
-        assert time.monotonic() < deadline, (stored_now, counted)
-        time.sleep(0.1)
-    store.close()

@@ -10,7 +10,7 @@ import resource
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -104,11 +104,18 @@ class Episode:
 class Scene:
     """A callback role on a database of its own. ``postgres`` is needed for PostgreSQL: it is stopped and frozen."""
 
-    def __init__(self, engine: Engine, folder: Path, postgres: Postgres | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        postgres: Postgres | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.engine = engine
         self.folder = folder
         self.loads: list[Load] = []
         self._postgres = postgres
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._proxy: Proxy | None = None
         self._server: Server | None = None
         self._stack = ExitStack()
@@ -125,7 +132,7 @@ class Scene:
                 self._proxy = stack.enter_context(Proxy(self.postgres.port))
                 parts = urlsplit(self.database_url)
                 through = urlunsplit(parts._replace(netloc=f"postgres@127.0.0.1:{self._proxy.port}"))
-            self._server = stack.enter_context(Server(through, self.folder, _SETTINGS))
+            self._server = stack.enter_context(Server(through, self.folder, self._settings))
             stack.callback(self.stop_load)
             self._stack = stack.pop_all()
         return self

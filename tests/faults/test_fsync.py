@@ -15,7 +15,7 @@ import pytest
 from tests.faults.scene import Engine, Scene
 from tests.postgres import Postgres
 
-pytestmark = [pytest.mark.strace, pytest.mark.slow]
+pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 REPLIES = 20
 CALLS = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg"
