@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="folder of the SQLite database and of the spool")
     callback_bind: str = Field("0.0.0.0:8000", description="host:port where the gateway's requests come in")
     admin_bind: str = Field("127.0.0.1:8001", description="host:port of the console and the JSON API")
+    callback_metrics_bind: str | None = Field(
+        None, description="host:port where monitoring asks the callback for metrics; nobody else should reach it"
+    )
+    worker_metrics_bind: str | None = Field(None, description="the same of a worker")
     callback_path: str = Field("/recv.asp", description="path that the gateway requests")
     callback_token: SecretStr | None = Field(
         None, description="secret that the gateway must send as ?token= or as /<token>/recv.asp"
@@ -139,9 +143,11 @@ class Settings(BaseSettings):
             raise ValueError("write a path that starts with /, in plain letters and without a query, like /recv.asp")
         return value
 
-    @field_validator("callback_bind", "admin_bind")
+    @field_validator("callback_bind", "admin_bind", "callback_metrics_bind", "worker_metrics_bind")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         host, colon, port = value.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and int(port) <= 65_535):
             raise ValueError("write host:port, for example 0.0.0.0:8000")
@@ -159,7 +165,10 @@ class Settings(BaseSettings):
             raise ValueError("write the folder of the gateway's pages, like http://203.81.21.34/send/")
         return value if value.endswith("/") else value + "/"
 
-    @field_validator("gateway_name", "gateway_password", "retention_days", mode="before")
+    @field_validator(
+        "gateway_name", "gateway_password", "retention_days", "callback_metrics_bind", "worker_metrics_bind",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _none_where_empty(cls, value: Any) -> Any:
         return value or None
@@ -206,8 +215,18 @@ class Settings(BaseSettings):
     def _one_writer(self) -> "Settings":
         if self.callback_processes > 1 and self.url.startswith("sqlite"):
             raise ValueError(f"{PREFIX}CALLBACK_PROCESSES above 1 needs PostgreSQL: set {PREFIX}DATABASE_URL")
-        if self.callback_bind.rpartition(":")[2] == self.admin_bind.rpartition(":")[2]:
-            raise ValueError(f"{PREFIX}CALLBACK_BIND and {PREFIX}ADMIN_BIND need two different ports")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_apart(self) -> "Settings":
+        taken: dict[str, str] = {}
+        for name in ("callback_bind", "admin_bind", "callback_metrics_bind", "worker_metrics_bind"):
+            bind = getattr(self, name)
+            port = bind.rpartition(":")[2] if bind else None
+            if port in taken:
+                raise ValueError(f"{PREFIX}{taken[port]} and {PREFIX}{name.upper()} need two different ports")
+            if port:
+                taken[port] = name.upper()
         return self
 
     @model_validator(mode="after")

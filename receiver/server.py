@@ -1,15 +1,17 @@
 """The web roles as gunicorn servers: each with its own worker class, and logs that hold no request."""
 
 import logging
+import socket
 import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from receiver import create_admin_app, create_callback_app
+from receiver import create_admin_app, create_callback_app, tally
 from receiver.config import Settings
 from receiver.observability import configure_logging, place_of
+from receiver.store.store import Store
 
 # Seconds for what was accepted to be answered after SIGTERM.
 DRAIN_SECONDS = 20
@@ -50,11 +52,36 @@ class Role(BaseApplication):
         self.name = name
         self.settings = settings
         self.callback_path = settings.callback_path
+        self._told_at: socket.socket | None = None
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in {**_COMMON, **(self._callback() if self.name == "callback" else self._admin())}.items():
+        role = self._callback() if self.name == "callback" else self._admin()
+        hooks = {"pre_fork": self._assign_line, "post_fork": self._begin_process}
+        for name, value in {**_COMMON, **role, **hooks}.items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        # A worker that is replaced may live beside the one that comes after it.
+        tally.begin(2 * self.cfg.workers)
+        if self.name == "callback" and self.settings.callback_metrics_bind is not None:
+            from receiver.metrics.listener import listening
+
+            self._told_at = listening(self.settings.callback_metrics_bind)
+        super().run()
+
+    def _assign_line(self, arbiter: Any, worker: Any) -> None:
+        taken = {each.tally_line for each in arbiter.WORKERS.values()}
+        worker.tally_line = next(line for line in range(len(taken) + 1) if line not in taken)
+
+    def _begin_process(self, _: Any, worker: Any) -> None:
+        tally.join(worker.tally_line)
+        tally.PROCESSES.of().add()
+        if self._told_at is not None:
+            from receiver.metrics.listener import tell
+            from receiver.metrics.scrape import of_callback
+
+            tell(self._told_at, lambda: of_callback(self.settings, Store(self.settings.url)))
 
     def load(self) -> Any:
         if self.name != "callback":

@@ -54,6 +54,8 @@ def test_a_rate_may_be_written_with_spaces_or_be_off(monkeypatch: pytest.MonkeyP
         ("DEFAULT_REGION", "China", "two-letter"),
         ("DUPLICATE_WINDOW", "-1", "greater than or equal to 0"),
         ("DUPLICATE_WINDOW", "soon", "integer"),
+        ("CALLBACK_METRICS_BIND", "9801", "host:port"),
+        ("WORKER_METRICS_BIND", "127.0.0.1:port", "host:port"),
         ("RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("RETENTION_DAYS", "-7", "greater than or equal to 1"),
         ("RETENTION_DAYS", "40000", "less than or equal to 36500"),

@@ -11,6 +11,7 @@ class Scope(StrEnum):
     OPTOUTS_READ = "optouts:read"
     OPTOUTS_WRITE = "optouts:write"
     SMS_SEND = "sms:send"
+    METRICS_READ = "metrics:read"
     ADMIN = "admin"
 
 
@@ -19,6 +20,7 @@ MEANINGS = {
     Scope.OPTOUTS_READ: "ask who is opted out, read histories, subscriptions and proofs",
     Scope.OPTOUTS_WRITE: "add and lift opt-outs, add and cancel subscriptions",
     Scope.SMS_SEND: "send through the guard, and see what became of sends",
+    Scope.METRICS_READ: "read the metrics for monitoring, which name nobody",
     Scope.ADMIN: "all of these, and keys, services, quarantine, re-decoding, erasure, and the audit",
 }
 

@@ -14,6 +14,7 @@ from .api.routes import SECURITY
 from .console import add_console
 from .hardening import harden
 from .health import add_health
+from .metrics import add_metrics
 from .parts import Parts
 
 
@@ -32,10 +33,12 @@ def create_admin_app(settings: Settings) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # An address has one form: a redirection to it would repeat what it holds, phones among it.
     app.url_map.merge_slashes = False
-    Parts(settings, Store(settings.url)).attach(app.extensions)
+    parts = Parts(settings, Store(settings.url))
+    parts.attach(app.extensions)
     add_api(app)
     add_console(app)
     add_health(app)
+    add_metrics(app, parts)
     failures.handle(app)
     harden(app)
     return app

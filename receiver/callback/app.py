@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from receiver import build
 from receiver.intake import Intake
 from receiver.observability import place_of
+from receiver.tally import ANSWERS
 
 from .answer import HEADERS, Answer
 from .views import Callback
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
+_COUNTED = {answer: ANSWERS.of(str(int(answer))) for answer in Answer}
 _HEADERS = {answer: [*HEADERS, ("Content-Length", str(len(answer.body)))] for answer in Answer}
 
 
@@ -43,6 +45,7 @@ class CallbackApp:
             answer = self._receive(environ, token)
         else:
             return self._others(environ, start_response)
+        _COUNTED[answer].add()
         start_response("200 OK", _HEADERS[answer])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 

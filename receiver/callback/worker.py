@@ -25,6 +25,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreDa
 from gunicorn.workers.ggevent import GeventWorker
 
 from receiver.observability import place_of
+from receiver.tally import CONNECTIONS
 
 from .answer import HEADERS, Answer
 from .limits import LARGEST_KEPT, REQUEST_SECONDS, UNREADABLE, Unreadable
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _BODY_HEADERS = frozenset(["CONTENT-LENGTH", "TRANSFER-ENCODING"])
 _LINGER_SECONDS = 2.0
+_OPEN = CONNECTIONS.of()
 _LINGER_BYTES = 1 << 20
 
 Headers = list[tuple[str, str]]
@@ -59,6 +61,7 @@ class CallbackWorker(GeventWorker):
             client.close()  # half of the connections are for those who may call
             return
         self._strangers += stranger
+        _OPEN.add()
         parser = LenientParser(self.cfg, client, addr)
         try:
             while self._serve_next(parser, client, addr):
@@ -69,6 +72,7 @@ class CallbackWorker(GeventWorker):
             _log.debug("a connection broke: %s", error)
         finally:
             self._strangers -= stranger
+            _OPEN.add(-1)
             client.close()
 
     def _serve_next(self, parser: LenientParser, client: Any, addr: Any) -> bool:

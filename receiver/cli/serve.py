@@ -43,7 +43,7 @@ def command(role: str | None) -> None:
     configure_logging(settings.log_format, settings.log_level, role="serve")
     for warning in config.unknown():
         click.echo(f"Warning: {warning}", err=True)
-    _check_addresses(settings.callback_bind, settings.admin_bind)
+    _check_addresses(settings)
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     # Replies must not wait for a database: the callback answers -4 until it is there, and then it is migrated.
@@ -82,15 +82,18 @@ def patience_of(settings: config.Settings) -> dict[str, float]:
 
 def _work(settings: config.Settings) -> None:
     # Imported where it runs alone: a process that receives has no use for it.
-    from receiver.worker import work
+    from receiver.metrics.worker import work
 
     if not work(settings):
         sys.exit(1)
 
 
-def _check_addresses(*binds: str) -> None:
+def _check_addresses(settings: config.Settings) -> None:
     """Say at once where an address can't be listened at; a role would try for ever."""
-    for bind in binds:
+    for name in ("callback_bind", "admin_bind", "callback_metrics_bind", "worker_metrics_bind"):
+        bind = getattr(settings, name)
+        if bind is None:
+            continue
         host, _, port = bind.rpartition(":")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as probe:
@@ -98,7 +101,7 @@ def _check_addresses(*binds: str) -> None:
             try:
                 probe.bind((host.strip("[]"), int(port)))
             except OSError as error:
-                which = f"{config.PREFIX}CALLBACK_BIND" if bind == binds[0] else f"{config.PREFIX}ADMIN_BIND"
+                which = config.PREFIX + name.upper()
                 raise _Unusable(f"can't listen at {bind}: {error.strerror}. Set {which} to another address") from None
 
 

@@ -40,7 +40,7 @@ def command(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         chosen = config.load()
         refuse_missing(chosen)
-        from receiver.worker import work
+        from receiver.metrics.worker import work
 
         raise click.exceptions.Exit(0 if work(chosen) else 1)
 

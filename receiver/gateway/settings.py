@@ -2,6 +2,7 @@
 
 from receiver.config import PREFIX, ConfigurationError, Settings
 
+from . import calls
 from .client import Gateway
 
 
@@ -26,4 +27,5 @@ def gateway_of(settings: Settings, *, timeout: float | None = None) -> Gateway:
         charset=settings.gateway_charset,
         method=settings.gateway_method,
         timeout=settings.gateway_timeout if timeout is None else timeout,
+        observe=calls.count,
     )

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+from receiver import tally
 from receiver.observability import place_of
 from receiver.store.errors import StoreError
 
@@ -44,7 +45,7 @@ class Fallback:
         self._spool = spool
         self._is_stuck = is_stuck
         self._commits: GroupCommit[Spooled | Probe] = GroupCommit(
-            self._write, max_waiting=max_waiting, timeout=timeout, host=host
+            self._write, tally.Commits.of("spool"), max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._stop = threading.Event()
         self._has_work = threading.Event()
@@ -101,6 +102,7 @@ class Fallback:
             self._has_failed = True
             _log.error("%d not stored: the spool can't take them: %s", len(batch), failure)
             return [Outcome.UNAVAILABLE] * len(batch)
+        tally.SPOOLED.of().add(sum(not isinstance(item, Probe) for item in batch))
         with self._thread_lock:
             self._begin()
         return [Outcome.STORED] * len(batch)
@@ -108,9 +110,13 @@ class Fallback:
     def _open(self) -> None:
         with self._thread_lock:
             if not self.is_away:
-                self.is_away = True
+                self._go(away=True)
                 _log.error("the database can't be used: replies go into the spool, %s", self._spool.folder)
             self._begin()
+
+    def _go(self, *, away: bool) -> None:
+        self.is_away = away
+        tally.SPOOLING.of().set(int(away))
 
     def _begin(self) -> None:
         """Have the spool emptied from now on. A process that was forked has none of its parent's threads."""
@@ -143,9 +149,9 @@ class Fallback:
             drained = self._draining.run()
         except OSError:
             # It is the spool that fails: whether the database does, the next reply finds out.
-            self.is_away = False
+            self._go(away=False)
             raise
-        self.is_away = False  # somebody else may have emptied it
+        self._go(away=False)  # somebody else may have emptied it
         with self._thread_lock:
             if self.is_away or self._has_kept:
                 return False  # some came in meanwhile
@@ -160,6 +166,6 @@ class Fallback:
         A long line may take hours to store, and must not grow meanwhile.
         """
         if self.is_away:
-            self.is_away = False
+            self._go(away=False)
             _log.warning("the database can be used: replies go into it")
         return self._stop.wait(seconds)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from receiver.observability import place_of
+from receiver.tally import Commits
 
 from .outcome import Outcome
 
@@ -67,18 +68,21 @@ class GroupCommit(Generic[Item]):
     """Collects items into batches and has each batch written as one.
 
     ``write`` takes a batch and returns an outcome for each item, in order; it is only ever called from one thread.
-    ``max_waiting`` bounds how many items are in memory, ``timeout`` (seconds) how long one is waited for.
+    ``tally`` is where batches are counted. ``max_waiting`` bounds how many items are in memory, ``timeout`` (seconds)
+    how long one is waited for.
     """
 
     def __init__(
         self,
         write: Callable[[Sequence[Item]], Sequence[Outcome]],
+        tally: Commits,
         *,
         max_waiting: int,
         timeout: float,
         host: Host | None = None,
     ) -> None:
         self._write = write
+        self._tally = tally
         self._max_waiting = max_waiting
         self._timeout = timeout
         self._host = host or Threads()
@@ -128,6 +132,7 @@ class GroupCommit(Generic[Item]):
             batch = self._pending[-1]
             batch.items.append(item)
             self._waiting += 1
+            self._tally.waiting.add()
             start = not self._committing
             self._committing = True
         if start:
@@ -162,13 +167,18 @@ class GroupCommit(Generic[Item]):
             self._host.deliver(lambda batch=batch, outcomes=outcomes: self._finish(batch, outcomes))  # type: ignore[misc]
 
     def _outcomes(self, batch: _Batch[Item]) -> Sequence[Outcome]:
-        self._began = time.monotonic()
+        began = time.monotonic_ns()
+        self._began = began * 1e-9
         try:
-            return self._write(batch.items)
+            outcomes = self._write(batch.items)
         except Exception as failure:
             # Whatever went wrong, the thread must live and those who wait must hear of it.
             _log.error("a batch could not be written: %s in %s", type(failure).__name__, place_of(failure))
             return [Outcome.UNAVAILABLE] * len(batch.items)
+        else:
+            self._tally.seconds.observe(time.monotonic_ns() - began)
+            self._tally.items.observe(len(batch.items))
+            return outcomes
         finally:
             self._began = None
 
@@ -176,6 +186,7 @@ class GroupCommit(Generic[Item]):
         batch.outcomes = outcomes
         with self._lock:
             self._waiting -= len(batch.items)
+            self._tally.waiting.add(-len(batch.items))
             more = bool(self._pending) or self._closed
             self._committing = more
         batch.done.set()

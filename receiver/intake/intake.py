@@ -4,8 +4,9 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 
+from receiver import tally
 from receiver.store.store import Store
-from receiver.vocabulary import Delivery, Origin, Quarantined, Reply, Undeliverable, new_id
+from receiver.vocabulary import Delivery, Kind, Origin, Quarantined, Reply, Undeliverable, new_id
 
 from .acknowledgements import Acknowledgements
 from .fallback import Fallback
@@ -19,6 +20,14 @@ _log = logging.getLogger(__name__)
 
 # Seconds that a transaction may take while so many wait that no more are let in: past them the database hangs.
 _STUCK = 1.0
+# Where a reply is counted: by its origin, whether it unsubscribes, and whether its charset is certain.
+_REPLIES = {
+    origin: tuple(
+        tuple(tally.REPLIES.of(origin, kind, charset) for charset in ("uncertain", "certain"))
+        for kind in (Kind.REPLY, Kind.UNSUBSCRIBE)
+    )
+    for origin in Origin
+}
 
 
 class Intake:
@@ -40,7 +49,7 @@ class Intake:
     ) -> None:
         writer = Writer(store, duplicate_window)
         self._commits: GroupCommit[Item] = GroupCommit(
-            writer.write, max_waiting=max_waiting, timeout=timeout, host=host
+            writer.write, tally.Commits.of("database"), max_waiting=max_waiting, timeout=timeout, host=host
         )
         self._fallback: Fallback | None = None
         if spool is not None:
@@ -73,6 +82,12 @@ class Intake:
 
     def store(self, made: Reply | Quarantined) -> Outcome:
         """As the two above, for what has its id and its time already: storing the same again changes nothing."""
+        outcome = self._stored(made)
+        if outcome is Outcome.STORED:
+            _count(made)
+        return outcome
+
+    def _stored(self, made: Reply | Quarantined) -> Outcome:
         fallback = self._fallback
         if fallback is None:
             return self._commits.submit(made)
@@ -111,3 +126,11 @@ class Intake:
         """Write what waits and stop. For processes whose waiters are threads."""
         self._commits.close()
         self.flush()
+
+
+def _count(made: Reply | Quarantined) -> None:
+    if isinstance(made, Reply):
+        said = made.delivery
+        _REPLIES[made.origin][said.kind is Kind.UNSUBSCRIBE][said.charset_certain].add()
+    else:
+        tally.QUARANTINED.of(made.undeliverable.reason).add()

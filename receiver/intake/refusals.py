@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from receiver import tally
 from receiver.store import refusals
 from receiver.store.errors import Refused, StoreError
 from receiver.store.record import record
@@ -50,6 +51,7 @@ class Refusals:
 
     def note(self, peer: str, refused: Undeliverable) -> None:
         """Count one refusal of ``peer``, and have the delivery kept if there is room."""
+        tally.REFUSED.of(refused.reason).add()
         now = datetime.now(UTC)
         with self._lock:
             if self._thread is None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from receiver import tally
 from receiver.store import optouts
 from receiver.store.errors import StoreError
 from receiver.store.ledger import Chain
@@ -57,6 +58,7 @@ def blocked(store: Store, phones: Iterable[str], region: str = "CN") -> Verdict:
         with store.reading() as connection:
             return asked(connection, phones, region)
     except StoreError as failure:
+        tally.GUARD_FAILURES.of().add()
         raise GuardUnavailable(f"the opt-out register can't be asked, so nobody may be texted: {failure}") from failure
 
 
@@ -73,6 +75,7 @@ def asked(connection: Any, phones: Iterable[str], region: str = "CN") -> Verdict
         register = optouts.suppressed(connection, names)
         for phone, identity in identities.items():
             _judge(phone, identity, register, verdict)
+    _count(verdict)
     return verdict
 
 
@@ -93,6 +96,11 @@ def _judge(phone: str, identity: str | None, register: Mapping[str, Any], verdic
         verdict.invalid.append(phone)
     else:
         verdict.allowed.append((phone, identity))
+
+
+def _count(verdict: Verdict) -> None:
+    for name in ("allowed", "blocked", "invalid"):
+        tally.GUARD.of(name).add(len(getattr(verdict, name)))
 
 
 def _once_each(phones: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,8 @@ from sqlalchemy import Engine, ExceptionContext, create_engine, event, exc, make
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from receiver import tally
+
 from . import sqlite_file
 
 # Seconds. Long enough for another writer's transaction, shorter than the wait of whoever waits for us.
@@ -47,6 +49,7 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
         elif pooled:
             options["pool_pre_ping"] = True
     engine = create_engine(parsed, **options)
+    _count_connections(engine)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _relax if relaxed else _set_pragmas)
         sqlite_file.watch(engine)
@@ -55,6 +58,20 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
     else:
         event.listen(engine, "handle_error", _replace_lost)
     return engine
+
+
+def _count_connections(engine: Engine) -> None:
+    made, are_open, in_use = tally.DATABASE_CONNECTS.of(), tally.DATABASE_CONNECTIONS.of(), tally.DATABASE_IN_USE.of()
+
+    def connected(*_: Any) -> None:
+        made.add()
+        are_open.add()
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "close", lambda *_: are_open.add(-1))
+    event.listen(engine, "close_detached", lambda *_: are_open.add(-1))
+    event.listen(engine, "checkout", lambda *_: in_use.add())
+    event.listen(engine, "checkin", lambda *_: in_use.add(-1))
 
 
 def empty_log(engine: Engine) -> bool:

@@ -11,6 +11,16 @@ from receiver.vocabulary.ledger import GENESIS, Event, EventType, chained, diges
 from .tables import ledger, ledger_head
 
 
+def end(connection: Connection) -> tuple[int, bool]:
+    """The number of the last event by the head's row, and whether that event is there as noted; 0 where there is none.
+
+    In a transaction whose statements all see the same state (``Store.snapshot``).
+    """
+    sequence, noted = head(connection)
+    last = at(connection, [sequence]).get(sequence)
+    return sequence, sequence == 0 or (last is not None and last["hash"] == noted)
+
+
 class Chain:
     """The ledger, locked for one transaction: whoever else wants to append waits until that ends."""
 

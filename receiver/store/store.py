@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, exc, make_url, select
 
+from receiver import tally
 from receiver.vocabulary import Quarantined, Reply
 
 from . import migrate, sqlite_file
@@ -148,6 +149,6 @@ def translated() -> Iterator[None]:
         # The first line of the driver's words: what follows quotes the row, which no log may hold.
         cause = getattr(error, "orig", None) or error
         message = f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
-        if is_worth_retrying(error):
-            raise Conflict(message) from error
-        raise (Unavailable if is_unavailable(error) else Refused)(message) from error
+        kind = Conflict if is_worth_retrying(error) else Unavailable if is_unavailable(error) else Refused
+        tally.DATABASE_FAILURES.of(kind.__name__.lower()).add()
+        raise kind(message) from error

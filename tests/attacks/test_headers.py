@@ -25,7 +25,7 @@ SAME_EVERYWHERE = {
 }
 NOWHERE = [
     "/nowhere", "/static/nowhere.js", "/static/console.css?v=1", "/api", "/api/v1/nowhere", "/", "/login", "/api/docs",
-    "/api/problems/invalid", "/healthz", "/favicon.ico", "/.env", "/static/../app.py",
+    "/api/problems/invalid", "/healthz", "/favicon.ico", "/metrics", "/.env", "/static/../app.py",
 ]  # fmt: skip
 # What no HTTP parser takes, or no application sees.
 UNREADABLE = [

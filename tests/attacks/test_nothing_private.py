@@ -20,8 +20,9 @@ from tests.admin.console.visitor import PASSWORD, Visitor, somebody
 from tests.admin.raw import ask, written
 from tests.attacks.conftest import GATEWAY, STRANGER
 from tests.callback import raw
+from tests.metrics.reading import scraped, values
 from tests.processes import run
-from tests.serving import Server
+from tests.serving import Server, free_port
 
 PHONES = [f"1391357{number:04d}" for number in range(2468, 2488)]
 TEXT = "蓝色的长颈鹿在唱歌"
@@ -64,8 +65,8 @@ def found_in(said: bytes, secrets: Iterable[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
-    """Everything that was logged or told on an error output, and what must not be in it."""
+def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str], bytes]:
+    """Everything that was logged or told on an error output, what must not be in it, and what monitoring is told."""
     directory = tmp_path_factory.mktemp("private")
     url = f"sqlite:///{directory / 'receiver.db'}"
     env = {
@@ -76,6 +77,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
         "RECEIVER_GATEWAY_NAME": "demo",
         "RECEIVER_GATEWAY_PASSWORD": GATEWAY_PASSWORD,
         "RECEIVER_LOG_LEVEL": "debug",
+        "RECEIVER_CALLBACK_METRICS_BIND": f"127.0.0.1:{(monitored := free_port())}",
     }
     heard: list[bytes] = []
     secrets = [*PHONES, TEXT, LATIN, CALLBACK_TOKEN, GATEWAY_PASSWORD, DATABASE_PASSWORD, WRONG_PASSWORD, NEW_PASSWORD]
@@ -85,6 +87,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
         secrets += called(admin)
         secrets += visited(admin)
         heard += commanded(admin, directory)
+        admin_metrics = ask(admin.port, written("GET", "/metrics", admin.key(Scope.METRICS_READ).token)).body
         # The database goes from under all of them.
         with admin.store.writing() as transaction:
             transaction.exec_driver_sql("ALTER TABLE messages RENAME TO gone")
@@ -92,6 +95,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
         pushed(callback.port)
         called(admin)
         heard += commanded(admin, directory, ("messages", "list"), ("optouts", "add", PHONES[15], *WHY), SENDING)
+        told = scraped(monitored)[2] + admin_metrics
         callback.terminate()
         heard += [callback.log.encode(), admin.log.encode()]
     unreachable = {**env, "RECEIVER_DATABASE_URL": f"postgresql+psycopg://receiver:{DATABASE_PASSWORD}@127.0.0.1:9/x"}
@@ -100,7 +104,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
     with Server(unreachable["RECEIVER_DATABASE_URL"], directory, unreachable, migrate=False) as callback:
         raw.ask(callback.port, raw.get(f"/recv.asp?{query(0)}&token={CALLBACK_TOKEN}".encode(), GATEWAY))
         heard.append(callback.log.encode())
-    return b"\n".join(heard), secrets
+    return b"\n".join(heard), secrets, told
 
 
 def query(number: int) -> str:
@@ -217,12 +221,22 @@ def commanded(admin: Admin, directory: Path, *some: tuple[str, ...]) -> list[byt
     return [run("receiver", *arguments, cwd=directory, env=env).stderr for arguments in commands]
 
 
-def test_no_log_and_no_error_has_what_went_through(said: tuple[bytes, list[str]]) -> None:
-    heard, secrets = said
+def test_no_log_and_no_error_has_what_went_through(said: tuple[bytes, list[str], bytes]) -> None:
+    heard, secrets, _ = said
     assert found_in(heard, secrets) == []
 
 
-def test_it_was_all_heard(said: tuple[bytes, list[str]]) -> None:
+def test_no_metric_has_what_went_through(said: tuple[bytes, list[str], bytes]) -> None:
+    _, secrets, told = said
+    assert values(told)["receiver_answers_total{answer=0}"] > 1
+    assert values(told)["receiver_guard_total{verdict=allowed}"] > 0
+    # The numbers themselves aside: any may look like a part of a phone.
+    names = b"\n".join(line.rpartition(b" ")[0] for line in told.splitlines())
+    assert found_in(names, secrets) == []
+    assert [phone for phone in PHONES if phone.encode() in told] == []
+
+
+def test_it_was_all_heard(said: tuple[bytes, list[str], bytes]) -> None:
     for expected in (b"quarantined a delivery", b"a login from", b"can't be read", b"database"):
         assert expected in said[0]
     assert b"Traceback" not in said[0]

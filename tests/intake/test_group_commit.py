@@ -11,9 +11,11 @@ import pytest
 from receiver.intake import Outcome
 from receiver.intake.greenlets import Greenlets
 from receiver.intake.group_commit import LARGEST_BATCH, GroupCommit
+from receiver.tally import Commits
 
 STORED, QUARANTINED, UNAVAILABLE = Outcome.STORED, Outcome.QUARANTINED, Outcome.UNAVAILABLE
 BUSY = Outcome.BUSY
+COUNTED = Commits.of("database")
 
 
 class Database:
@@ -49,7 +51,7 @@ def group_commit(database: Database) -> Iterator[Make]:
         max_waiting: int = 1_000,
         timeout: float = 30,
     ) -> GroupCommit[int]:
-        made.append(GroupCommit(write, max_waiting=max_waiting, timeout=timeout))
+        made.append(GroupCommit(write, COUNTED, max_waiting=max_waiting, timeout=timeout))
         return made[-1]
 
     yield make
@@ -184,7 +186,7 @@ def test_what_is_offered_is_written_without_being_waited_for(group_commit: Make,
 
 
 def test_a_hundred_greenlets_share_a_write_and_the_loop_is_never_held_up(database: Database) -> None:
-    commits = GroupCommit(database.write, max_waiting=1_000, timeout=30, host=Greenlets())
+    commits = GroupCommit(database.write, COUNTED, max_waiting=1_000, timeout=30, host=Greenlets())
     database.open.clear()
     waiting = [gevent.spawn(commits.submit, 1) for _ in range(100)]
     ticks = 0
@@ -204,7 +206,7 @@ def test_a_hundred_greenlets_share_a_write_and_the_loop_is_never_held_up(databas
 
 def test_two_that_share_a_host_forget_nobody_whom_both_have_to_start_at_once(database: Database) -> None:
     host = Greenlets()
-    pair = [GroupCommit(database.write, max_waiting=10, timeout=30, host=host) for _ in range(2)]
+    pair = [GroupCommit(database.write, COUNTED, max_waiting=10, timeout=30, host=host) for _ in range(2)]
     for _ in range(3):
         waiting = [gevent.spawn(commits.submit, 1) for commits in pair]
         gevent.joinall(waiting, timeout=20)

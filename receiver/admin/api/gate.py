@@ -18,7 +18,7 @@ from ..parts import parts
 from ..peer import peer
 from . import limits
 from .problems import BAD_REQUEST, FORBIDDEN, MEDIA, TOO_LARGE, UNAUTHORIZED, Rejected
-from .routes import PREFIX, body_media, is_public, scope_of
+from .routes import METRICS, PREFIX, body_media, is_public, scope_of
 
 # Bytes of a request's body. Twenty thousand phones take less than half of it.
 LARGEST_BODY = 1_000_000
@@ -63,7 +63,7 @@ def _tell_request(response: Response) -> Response:
 
 
 def _pass() -> None:
-    if not request.path.startswith(PREFIX + "/"):
+    if not (request.path.startswith(PREFIX + "/") or request.path == METRICS):
         return
     limits.take(Policy.ADDRESS, neighbourhood(peer()))
     _check_encoding()

@@ -14,6 +14,8 @@ from .problems import Kind
 from .reading import models_of, reading
 
 PREFIX = "/api/v1"
+METRICS = "/metrics"
+"""Where Prometheus looks for them: outside the API, and behind the same gate."""
 SECURITY = "key"
 _SCOPE, _MEDIA, _PUBLIC = "required_scope", "body_media", "is_public"
 _JSON = "application/json"
@@ -97,7 +99,7 @@ class Routes:
             paragraphs = [" ".join(paragraph.split()) for paragraph in rest.split("\n\n")]
             paragraphs = [*filter(None, paragraphs), *filter(None, [extra.strip()]), f"Needs the scope `{scope}`."]
             read = reading(view)
-            setattr(read, _SCOPE, scope)
+            needs(scope)(read)
             setattr(read, _MEDIA, media)
             registered: Callable[..., Any] = getattr(self.blueprint, method.lower())(
                 rule,
@@ -110,6 +112,16 @@ class Routes:
             return registered
 
         return register
+
+
+def needs(scope: Scope) -> Decorator:
+    """Say which scope a view needs."""
+
+    def say(view: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(view, _SCOPE, scope)
+        return view
+
+    return say
 
 
 def scope_of(view: Any) -> Scope | None:
@@ -136,6 +148,7 @@ def body_media(view: Any) -> tuple[str, ...]:
 
 __all__ = [
     "CONVERTERS",
+    "METRICS",
     "PREFIX",
     "SECURITY",
     "Answer",
@@ -143,6 +156,7 @@ __all__ = [
     "Routes",
     "body_media",
     "is_public",
+    "needs",
     "public",
     "scope_of",
 ]

@@ -9,7 +9,8 @@ from . import csrf
 from .routes import Who, needs_of
 from .visitor import session
 
-_API = "/api/"
+# Below it, and there, programs ask.
+_API, _METRICS = "/api/", "/metrics"
 _STATIC = "static"
 _LOOKS = ("GET", "HEAD", "OPTIONS")
 HTMX = "HX-Request"
@@ -23,7 +24,7 @@ def guard(app: Flask) -> None:
 
 def is_consoles() -> bool:
     """Whether this request is for people, and not for programs."""
-    return not request.path.startswith(_API)
+    return not (request.path.startswith(_API) or request.path == _METRICS)
 
 
 def _pass() -> Redirection | None:

@@ -28,6 +28,7 @@ SCOPES: dict[str, Words] = {
     Scope.OPTOUTS_READ: lazy_gettext("asks who is opted out, reads histories, subscriptions and proofs"),
     Scope.OPTOUTS_WRITE: lazy_gettext("adds and lifts opt-outs, adds and cancels subscriptions"),
     Scope.SMS_SEND: lazy_gettext("sends through the guard, and sees what became of sends"),
+    Scope.METRICS_READ: lazy_gettext("reads the metrics for monitoring, which name nobody"),
     Scope.ADMIN: lazy_gettext("all of these, and keys, services, quarantine, re-decoding, erasure and the audit"),
 }
 STATES: dict[str, Words] = {

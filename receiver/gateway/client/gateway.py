@@ -1,6 +1,8 @@
 """The gateway as an object: one method for each of its calls (protocol.md §2 to §6)."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeVar
@@ -8,7 +10,7 @@ from typing import Literal, TypeVar
 from . import request
 from .answers import Balance, ContentVerdict, Fetched, PulledReply, SendAnswer
 from .discreet import discreet, discreet_answer
-from .errors import InDoubt, NotSent, NotTaken, Refusal, Unreadable
+from .errors import GatewayError, InDoubt, NotSent, NotTaken, Refusal, Unreadable
 from .line import Line
 from .parse import parse_balance, parse_change, parse_content, parse_send
 from .reply import parse_reply
@@ -24,6 +26,8 @@ _TELLS_NOTHING = (0, *_NAME_NOT_READ)
 _T = TypeVar("_T")
 _Method = Literal["post", "get"]
 _Parameters = Sequence[tuple[str, str]]
+Observe = Callable[[str, int, GatewayError | None], None]
+"""Told of a call: its page, how many nanoseconds it took, and what it failed with."""
 _Exchange = Callable[[_Method, str, request.Form], Answer]
 
 
@@ -32,7 +36,8 @@ class Gateway:
 
     ``url`` is the folder of its pages; ``charset`` gb18030, gbk or utf-8; ``timeout`` seconds of a call in all. With
     ``method`` auto calls are made by POST, so that no URL with the password comes into a log, and by GET where the
-    gateway proves not to take POST. Raises ValueError for what can't be one of these.
+    gateway proves not to take POST. ``observe`` is told of each call that was made. Raises ValueError for what can't be
+    one of these.
 
     Every call raises Unsendable, NotSent, InDoubt or Refusal (see errors.py); none is ever repeated by itself.
     """
@@ -47,6 +52,7 @@ class Gateway:
         method: Method = "auto",
         timeout: float = 30.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observe: Observe = lambda _page, _nanoseconds, _failure: None,
     ) -> None:
         if charset not in _CHARSETS or method not in ("auto", "post", "get") or timeout <= 0:
             raise ValueError(f"charset is one of {', '.join(_CHARSETS)}; method auto, post or get; timeout above 0")
@@ -58,6 +64,7 @@ class Gateway:
         self._method: _Method | None = None if method == "auto" else method
         self.timeout = timeout
         self._clock = clock
+        self._observe = observe
 
     def __repr__(self) -> str:
         return f"<Gateway {self._name!r} at {self._site.authority}>"
@@ -106,7 +113,8 @@ class Gateway:
         asked before: an id of 0 would look like an empty inbox for ever where the name was not read.
         """
         self._find_method()
-        answer = self._asked(self._method or "post", "readsms.asp", [], self._within(Deadline(self.timeout)))
+        with self._observed("readsms.asp"):
+            answer = self._asked(self._method or "post", "readsms.asp", [], self._within(Deadline(self.timeout)))
         return Fetched(answer.body, answer.whole)
 
     def read_reply(self) -> PulledReply | None:
@@ -132,16 +140,27 @@ class Gateway:
         understood, 6001 and 6010 mean what they say. No other answer leads to a second request.
         """
         ask = self._within(Deadline(self.timeout))
-        if self._method is not None:
-            return self._parsed(self._method, page, parameters, parse, ask)
+        with self._observed(page):
+            if self._method is not None:
+                return self._parsed(self._method, page, parameters, parse, ask)
+            try:
+                return self._parsed("post", page, parameters, parse, ask)
+            except _PostNotTaken:
+                pass
+            except Refusal as said:
+                if said.code not in _NAME_NOT_READ:
+                    raise
+            return self._parsed("get", page, parameters, parse, ask)
+
+    @contextmanager
+    def _observed(self, page: str) -> Iterator[None]:
+        began = time.monotonic_ns()
         try:
-            return self._parsed("post", page, parameters, parse, ask)
-        except _PostNotTaken:
-            pass
-        except Refusal as said:
-            if said.code not in _NAME_NOT_READ:
-                raise
-        return self._parsed("get", page, parameters, parse, ask)
+            yield
+        except GatewayError as failure:
+            self._observe(page, time.monotonic_ns() - began, failure)
+            raise
+        self._observe(page, time.monotonic_ns() - began, None)
 
     def _sent_on(self, connection: Connection, fields: _Parameters, ready: Callable[[], None]) -> SendAnswer:
         deadline = Deadline(self.timeout)
@@ -149,15 +168,16 @@ class Gateway:
 
     def _sent(self, fields: _Parameters, ask: _Exchange) -> SendAnswer:
         """Ask once, by the method that is known: a send by POST that may be made again by GET would be two."""
-        try:
-            return self._parsed(
-                self._method or "post", "gsend.asp", fields, partial(parse_send, charset=self._charset), ask
-            )
-        except _PostNotTaken as untaken:
-            if not self._is_auto:
-                raise
-            self._method = "get"
-            raise NotTaken(f"{untaken}; the next call is made by GET") from None
+        with self._observed("gsend.asp"):
+            try:
+                return self._parsed(
+                    self._method or "post", "gsend.asp", fields, partial(parse_send, charset=self._charset), ask
+                )
+            except _PostNotTaken as untaken:
+                if not self._is_auto:
+                    raise
+                self._method = "get"
+                raise NotTaken(f"{untaken}; the next call is made by GET") from None
 
     def _within(self, deadline: Deadline) -> _Exchange:
         return lambda method, page, form: exchange(self._site, method, page, form, deadline)

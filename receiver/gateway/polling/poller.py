@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from receiver.gateway.client import Fetched, InDoubt, Refusal, Unreadable, parse_reply
+from receiver.tally import code_of
 from receiver.vocabulary import new_id
 
 from .drain import Became, Drain
@@ -156,7 +157,8 @@ class Poller:
             try:
                 if parse_reply(fetched.body, self._charset, whole=fetched.whole) is None:
                     return False
-            except Refusal:
+            except Refusal as refusal:
+                code_of(refusal.code).add()
                 raise
             except Exception as failure:  # even were the fault ours: what can't be read is kept above all
                 wrong = failure

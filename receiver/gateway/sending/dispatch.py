@@ -8,11 +8,12 @@ has run out, whoever finds it: nobody sends it again.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from receiver import tally
 from receiver.gateway.client import (
     Concern,
     Gateway,
@@ -218,6 +219,7 @@ class Dispatcher:
         phones_of: dict[Fate, list[str]] = {}
         for phone, fate in found.items():
             phones_of.setdefault(fate, []).append(phone)
+        _count(phones_of, error)
 
         def record(connection: Transaction) -> bool:
             groups = [(phones, fate.values()) for fate, phones in phones_of.items()]
@@ -270,6 +272,14 @@ class Dispatcher:
     def _tell(self, send_id: UUID, progress: Callable[[int, int], None]) -> None:
         with self._store.reading() as connection:
             progress(*send_batches.dealt_with(connection, send_id))
+
+
+def _count(phones_of: Mapping[Fate, Sequence[str]], error: GatewayError | None) -> None:
+    for fate, phones in phones_of.items():
+        tally.SENT.of(fate.state).add(len(phones))
+    if error is None:  # else the call as a whole was refused, and is counted as that (receiver.gateway.calls)
+        for code in {fate.code for fate in phones_of if fate.code}:
+            tally.code_of(code).add()
 
 
 def stops(error: GatewayError) -> bool:

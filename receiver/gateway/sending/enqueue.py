@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from receiver import tally
 from receiver.optout import guard
 from receiver.store import sends
 from receiver.store.audit_log import Note
@@ -201,6 +202,7 @@ def note_blocked(
     """One event in the ledger for each person who was kept from being texted."""
     if not stopped:
         return
+    tally.SENT.of("blocked").add(len(stopped))
     (chain or Chain(connection)).append(
         Event(EventType.SEND_BLOCKED, at, actor, each.registered, detail={"send": str(send_id)}) for each in stopped
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from receiver import tally
 from receiver.intake.outcome import Outcome
 from receiver.intake.writer import Writer
 from receiver.store.store import Store
@@ -35,6 +36,14 @@ class Drained:
     quarantined: int = 0
     set_aside: int = 0
     """Refused by the database in any form, or damaged: in a file that holds sends until a person has seen to it."""
+
+    def add(self, stored: int, quarantined: int, set_aside: int) -> None:
+        """Count what became of one more file."""
+        self.stored += stored
+        self.quarantined += quarantined
+        self.set_aside += set_aside
+        for became, count in (("stored", stored), ("quarantined", quarantined), ("set-aside", set_aside)):
+            tally.DRAINED.of(became).add(count)
 
 
 class Draining:
@@ -88,9 +97,7 @@ class Draining:
         content.damaged += map(line_of, refused)
         self._spool.remove(path, content)
         became = Counter(outcomes)
-        drained.stored += became[Outcome.STORED]
-        drained.quarantined += became[Outcome.QUARANTINED]
-        drained.set_aside += len(content.damaged)
+        drained.add(became[Outcome.STORED], became[Outcome.QUARANTINED], len(content.damaged))
 
     @contextmanager
     def _skipping(self, path: Path, failed: dict[Path, OSError]) -> Iterator[None]:

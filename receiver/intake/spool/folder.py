@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .disk import fsync_folder, write_all
 from .line import Spooled, is_stop
-from .segment import SUFFIX, Content, OtherVersion, Segment, content_of, segments
+from .segment import SUFFIX, Content, OtherVersion, Segment, content_in, content_of, segments
 
 _log = logging.getLogger(__name__)
 
@@ -178,6 +178,16 @@ class Spool:
             found.stops += sum(map(is_stop, items))
             times = [item.received_at for item in items] + ([found.oldest] if found.oldest else [])
             found.oldest = min(times, default=None)
+        return found
+
+    def stops(self) -> int:
+        """How many unsubscribes wait, as far as the first megabyte tells. Raises OSError."""
+        found, left = 0, _MEGABYTE
+        for path in segments(self.folder):
+            with suppress(FileNotFoundError, OtherVersion), path.open("rb") as file:  # emptied meanwhile; not for us
+                read = file.read(left)
+                left -= len(read)
+                found += sum(map(is_stop, content_in(read).items))
         return found
 
     def check_room(self) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Flask
 
+from receiver.admin.api.routes import METRICS
 from receiver.admin.console.routes import Needs, needs_of
 from tests.admin.api.every_route import app
 
@@ -34,11 +35,11 @@ class Registered:
 
 
 def pages_of(registered: Flask) -> list[Registered]:
-    """Everything that ``registered`` answers, but for the API and static files."""
+    """Everything that ``registered`` answers, but for the API, metrics and static files."""
     return [
         Registered(method, rule.rule, needs_of(registered.view_functions[rule.endpoint]))
         for rule in registered.url_map.iter_rules()
-        if not rule.rule.startswith("/api/") and rule.endpoint != "static"
+        if not rule.rule.startswith("/api/") and rule.rule != METRICS and rule.endpoint != "static"
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 
