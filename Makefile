@@ -67,6 +67,10 @@ test-image: .venv/.dev ## build the image and run it (needs the Debian packages 
 test-host: .venv/.dev ## real full disks, a clock that jumps, and whether what is answered is on disk (needs the Debian packages strace, gcc and libc6-dev, and root)
 	@$(BIN)/python -m pytest -n 2 --dist load -m host tests/faults $(ARGS)
 
+.PHONY: test-docs
+test-docs: .venv/.dev ## type every command of the documentation (needs the Debian packages curl and jq)
+	@$(BIN)/python -m pytest -n 2 --dist load -m docs tests/docs $(ARGS)
+
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
 	@$(BIN)/python -m pytest -n 2 --dist load -m browser tests/admin/console $(ARGS)
