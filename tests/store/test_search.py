@@ -16,6 +16,7 @@ from sqlalchemy import delete, update
 from receiver.store import feed, messages, search, tables
 from receiver.store.feed import Place
 from receiver.store.messages import Filter
+from receiver.store.search import buckets
 from receiver.store.store import Store
 from receiver.vocabulary import Charset, Delivery, Kind, Origin, Reply, earliest_id
 from receiver.vocabulary.terms import folded
@@ -129,7 +130,7 @@ def walked(store: Store, chosen: Filter, limit: int) -> list[UUID]:
 def test_every_filter_finds_what_a_plain_look_finds_before_amid_and_after_indexing(store: Store) -> None:
     dice = random.Random(7)
     rows: list[Any] = []
-    with patch.object(search, "BUCKET", 30), ExitStack() as patched:
+    with patch.object(buckets, "BUCKET", 30), ExitStack() as patched:
         for round_ in range(4):
             store.record(made(dice, 80), [], WINDOW)
             if round_ == 1:
