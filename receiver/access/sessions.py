@@ -1,6 +1,7 @@
 """Sessions of the console: a random cookie, kept as its hash, that ends by itself, by a click, or everywhere."""
 
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,20 @@ from typing import Any
 from uuid import UUID
 
 from receiver.store import people as rows
+from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 from receiver.vocabulary import new_id
 
 from .person import Person, person_of
 
+_log = logging.getLogger(__name__)
+
 # Unused for so long, or begun so long ago, it has ended.
 IDLE_FOR, LASTS_FOR = timedelta(hours=12), timedelta(days=14)
 # How exactly it is known when it was last used: no page waits for a write at each click.
 _SEEN_EVERY = timedelta(minutes=2)
+# Seconds that a page waits for that write.
+_SEEN_WAITS = 0.5
 _LONGEST_AGENT = 200
 
 
@@ -68,9 +74,16 @@ class Sessions:
         if now - row["last_seen_at"] > IDLE_FOR or now - row["session_created_at"] > LASTS_FOR:
             return None
         if now - row["last_seen_at"] > _SEEN_EVERY:
-            with self._store.writing() as transaction:
-                rows.seen(transaction, row["session_id"], now)
+            self._note_seen(row["session_id"], now)
         return _session(row, csrf=hmac.new(token.encode(), b"csrf", sha256).hexdigest())
+
+    def _note_seen(self, session_id: UUID, now: datetime) -> None:
+        try:
+            with self._store.writing(_SEEN_WAITS) as transaction:
+                rows.seen(transaction, session_id, now)
+        except Unavailable as failure:
+            # Whoever looks what is wrong with the database must be let in.
+            _log.info("when a session was last used is not noted: %s", failure)
 
     def of_person(self, person: Person) -> Sequence[Session]:
         """Where somebody is logged in, last used first. Raises StoreError."""

@@ -2,9 +2,11 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, ExceptionContext, create_engine, event, exc, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
@@ -72,6 +74,26 @@ def _count_connections(engine: Engine) -> None:
     event.listen(engine, "close_detached", lambda *_: are_open.add(-1))
     event.listen(engine, "checkout", lambda *_: in_use.add())
     event.listen(engine, "checkin", lambda *_: in_use.add(-1))
+
+
+@contextmanager
+def begun(connection: Connection, waits: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """A transaction that waits for others no longer than ``waits`` seconds. Raises SQLAlchemyError."""
+    if waits == LOCK_TIMEOUT:
+        with connection.begin():
+            yield
+    elif connection.dialect.name == "sqlite":
+        held: Any = connection.connection.dbapi_connection
+        held.execute(f"PRAGMA busy_timeout={int(waits * 1000)}")
+        try:
+            with connection.begin():
+                yield
+        finally:
+            held.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT * 1000}")
+    else:
+        with connection.begin():
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(waits * 1000)}")
+            yield
 
 
 def empty_log(engine: Engine) -> bool:

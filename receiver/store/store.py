@@ -12,7 +12,7 @@ from receiver import tally
 from receiver.vocabulary import Quarantined, Reply
 
 from . import migrate, sqlite_file
-from .engine import empty_log, open_engine
+from .engine import LOCK_TIMEOUT, begun, empty_log, open_engine
 from .errors import Conflict, Refused, Unavailable
 from .failure import is_unavailable, is_worth_retrying
 from .record import record
@@ -59,16 +59,19 @@ class Store:
             self._filing, self._filing_read = Filing.load(connection), now
         return self._filing
 
-    def probe(self) -> None:
-        """Prove that a reply could be stored now. Raises Unavailable."""
-        with self.writing() as connection:
+    def probe(self, waits: float = LOCK_TIMEOUT) -> None:
+        """Prove that a reply could be stored now, or within ``waits`` seconds. Raises Unavailable."""
+        with self.writing(waits) as connection:
             connection.execute(select(ledger_head.c.sequence)).one()
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that is durable once this block is left without an error. Raises StoreError."""
+    def writing(self, waits: float = LOCK_TIMEOUT) -> Iterator[Connection]:
+        """A transaction that is durable once this block is left without an error. Raises StoreError.
+
+        ``waits`` are the seconds that it waits for other transactions.
+        """
         with translated(), self._engine.connect() as connection:
-            with connection.begin():
+            with begun(connection, waits):
                 yield connection
             # While it is open: the last one that closes takes the log away, by right.
             is_lost = sqlite_file.is_lost(connection.info)

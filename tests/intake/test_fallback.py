@@ -11,6 +11,7 @@ import pytest
 from receiver.intake import Intake, Outcome, fallback
 from receiver.intake.spool import Limits, Spool, draining
 from receiver.store import tables
+from receiver.store.engine import LOCK_TIMEOUT
 from receiver.store.errors import Refused, Unavailable
 from receiver.store.store import Store
 from tests.intake.replies import delivery, reply, rows, undeliverable
@@ -30,9 +31,9 @@ class Flaky(Store):
         self.how()
         super().record(*given)
 
-    def probe(self) -> None:
+    def probe(self, waits: float = LOCK_TIMEOUT) -> None:
         self.how()
-        super().probe()
+        super().probe(waits)
 
 
 def fail() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, exc, func, select, text
 
 from receiver.store import sqlite_file as watched
-from receiver.store.engine import open_engine
+from receiver.store.engine import LOCK_TIMEOUT, open_engine
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
 from receiver.store.tables import messages
@@ -118,4 +118,15 @@ def test_files_that_come_and_go_by_right_are_no_alarm(sqlite_url: str) -> None:
         if number % 4 == 3:
             store.close()
             assert not Path(f"{sqlite_file(sqlite_url)}-wal").exists()
+    store.close()
+
+
+def test_a_transaction_waits_for_others_no_longer_than_it_was_told(database_url: str) -> None:
+    store = Store(database_url)
+    says = "PRAGMA busy_timeout" if store.engine == "sqlite" else "SHOW lock_timeout"
+    told: list[object] = []
+    for waits in (LOCK_TIMEOUT, 0.3, LOCK_TIMEOUT):
+        with store.writing(waits) as connection:
+            told.append(connection.scalar(text(says)))
+    assert told == ([4000, 300, 4000] if store.engine == "sqlite" else ["4s", "300ms", "4s"])
     store.close()

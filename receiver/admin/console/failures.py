@@ -35,8 +35,8 @@ _WORDS: dict[int, tuple[Words, Words]] = {
     503: (
         lazy_gettext("The database can't be used"),
         lazy_gettext(
-            "Replies may be lost while this lasts. Check that it runs and that RECEIVER_DATABASE_URL is right; "
-            "the log says more."
+            "Replies are taken in all the same, into the spool on the disk of the machine that receives, as long as "
+            "that has room. Check that it runs and that RECEIVER_DATABASE_URL is right; the log says more."
         ),
     ),
 }  # fmt: skip

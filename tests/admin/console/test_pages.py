@@ -1,10 +1,14 @@
 """What the pages tell: the overview, people, the audit, and what goes wrong."""
 
+import os
 import re
-from datetime import UTC, datetime
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from receiver.access import Act, Action
 from receiver.access.audit import Via
@@ -13,6 +17,7 @@ from receiver.access.roles import Role
 from receiver.admin.console.audit_words import ACTIONS, VIA
 from receiver.intake.spool import Limits, Spool
 from receiver.store import services
+from receiver.store.tables import metadata
 from receiver.vocabulary import Reason
 from tests.admin.conftest import Admin, running
 from tests.admin.console.conftest import LogIn
@@ -84,6 +89,43 @@ def test_replies_that_wait_in_the_spool_are_an_alarm_on_overview_and_health(admi
         for waiting in spool.waiting():
             waiting.unlink()
     assert "Spool of pushed replies" not in viewer.get("/").words
+
+
+def test_while_somebody_locks_the_database_health_says_that_the_spool_takes_over(admin: Admin, log_in: LogIn) -> None:
+    viewer = log_in(Role.VIEWER)
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    with admin.store.writing() as transaction:  # so that the page would note that the session is used
+        transaction.execute(update(metadata.tables["sessions"]).values(last_seen_at=before))
+    with closing(sqlite3.connect(admin.server.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        page = viewer.get("/health")
+    assert page.status == 200
+    assert "It takes no writes" in page.words
+    assert "Replies are taken in all the same, into the spool" in page.words
+    assert "lost" not in page.words
+
+
+def test_sizes_are_written_as_the_language_does(admin: Admin, log_in: LogIn) -> None:
+    viewer = log_in(Role.VIEWER)
+    spool = Spool(admin.server.data_dir, Limits.of_megabytes(10, 0))
+    spool.keep([reply("hello")])
+    spool.seal()
+    (waiting,) = spool.waiting()
+    try:
+        for size, english, chinese in (
+            (0, "0 byte of", "0 B"),
+            (1234, "1.2 kB of", "1.2 kB"),
+            (5_000_000, "5 MB of", "5 MB"),
+        ):
+            os.truncate(waiting, size)
+            assert english in viewer.get("/health").words
+            viewer.cookies["receiver_locale"] = "zh"
+            page = viewer.get("/health").words
+            assert chinese in page
+            assert "Bytes" not in page
+            viewer.cookies["receiver_locale"] = "en"
+    finally:
+        waiting.unlink()
 
 
 def test_the_overview_tells_the_last_day_by_hour_and_service(admin: Admin, log_in: LogIn) -> None:
