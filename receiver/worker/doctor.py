@@ -14,9 +14,10 @@ from receiver.store.errors import StoreError
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
 from receiver.vocabulary import Reason
+from receiver.vocabulary.sizes import size_told
 from receiver.vocabulary.source import is_within
 
-from .health import Finding, Level, Says, health
+from .health import Finding, Level, Says, health, of_machine
 
 # A clock that is off by this much orders replies wrongly, or worse.
 _CLOCK_WARN, _CLOCK_BAD = timedelta(seconds=2), timedelta(minutes=1)
@@ -31,13 +32,14 @@ _SAYS = {
     Says.DISK_LOW: "only {share:.0%} free at {folder}",
     Says.DISK_FULL: "as good as full: {share:.1%} free at {folder}",
     Says.DISK_UNKNOWN: "{folder} can't be read: {error}",
-    Says.PUSHED_NONE: "nothing waits in it",
-    Says.PUSHED_WAITING: "acknowledged replies wait to be stored, {size:,} bytes in {folder}; no sending meanwhile",
+    Says.PUSHED_NONE: "nothing waits in {folder}",
+    Says.PUSHED_WAITING: "acknowledged replies wait to be stored, {size} in {folder}; no sending meanwhile",
     Says.PUSHED_DAMAGED: "{damaged} damaged files in {folder}; no sending until a person has seen to them",
     Says.PUSHED_UNKNOWN: "{folder} can't be read, so nothing is sent: {error}",
-    Says.SPOOL_EMPTY: "nothing waits in it",
+    Says.SPOOL_EMPTY: "nothing waits in {folder}",
     Says.SPOOL_WAITING: "{waiting} pulled replies wait to be stored, in {folder}",
     Says.SPOOL_CORRUPT: "{corrupt} files can't be read, in {folder}",
+    Says.SPOOL_UNKNOWN: "{folder} can't be read: {error}",
     Says.TASK_WELL: "it runs",
     Says.TASK_NEVER: "no worker has begun with it",
     Says.TASK_STUCK: "its worker hangs or has died",
@@ -53,10 +55,14 @@ _MENDS = {
     Says.PUSHED_UNKNOWN: "give the receiver the right to read and write there",
     Says.SPOOL_WAITING: "receiver worker",
     Says.SPOOL_CORRUPT: "keep them, and look into them",
+    Says.SPOOL_UNKNOWN: "give the receiver the right to read and write there",
     Says.TASK_NEVER: "receiver worker; one that runs is to be restarted after a change of its settings",
     Says.TASK_STUCK: "receiver worker tasks",
     Says.TASK_FAILING: "receiver worker tasks",
 }
+# What is stored by itself once the database can be used: until then no command of ours helps.
+_WAITS_FOR_DATABASE = frozenset([Says.PUSHED_WAITING, Says.SPOOL_WAITING])
+_DATABASE_FIRST = "mend the database: then they are stored by themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,10 @@ def examine(settings: Settings, *, ask_gateway: bool = True) -> Iterator[Check]:
             revision = store.revision()
         except StoreError as failure:
             yield Check("database", Level.BAD, str(failure), f"check {PREFIX}DATABASE_URL and that it runs")
+            yield from _of_machine(settings)
         else:
             yield _schema(revision)
-            if revision == HEAD:
-                yield from _of_database(settings, store)
+            yield from _of_database(settings, store) if revision == HEAD else _of_machine(settings)
     if ask_gateway:
         yield _gateway(settings)
 
@@ -107,8 +113,9 @@ def _schema(revision: str | None) -> Check:
 
 def _of_database(settings: Settings, store: Store) -> Iterator[Check]:
     try:
-        for finding in health(settings, store):
-            yield _told(finding)
+        findings = health(settings, store)
+        takes_writes = all(finding.says is not Says.DATABASE_REFUSES for finding in findings)
+        yield from (_told(finding, database_is_well=takes_writes) for finding in findings)
         yield from _clock(store)
         yield from _sources(settings, store)
         yield _ledger(store)
@@ -117,11 +124,18 @@ def _of_database(settings: Settings, store: Store) -> Iterator[Check]:
         yield Check("database", Level.BAD, str(failure), f"check {PREFIX}DATABASE_URL and that it runs")
 
 
-def _told(finding: Finding) -> Check:
+def _of_machine(settings: Settings) -> Iterator[Check]:
+    yield from (_told(finding, database_is_well=False) for finding in of_machine(settings))
+
+
+def _told(finding: Finding, *, database_is_well: bool) -> Check:
     part = finding.task or {
         "database": "database", "disk": "disk", "pushed": "spool of pushed replies", "spool": "spool of pulled replies"
     }[finding.says.partition("-")[0]]  # fmt: skip
-    return Check(part, finding.level, _SAYS[finding.says].format(**finding.values), _MENDS.get(finding.says))
+    values = {**finding.values, "size": size_told(finding.values.get("size", 0))}
+    is_later = finding.says in _WAITS_FOR_DATABASE and not database_is_well
+    mend = _DATABASE_FIRST if is_later else _MENDS.get(finding.says)
+    return Check(part, finding.level, _SAYS[finding.says].format(**values), mend)
 
 
 def _clock(store: Store) -> Iterator[Check]:

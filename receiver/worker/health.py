@@ -21,6 +21,10 @@ _LOW_BYTES, _LOW_SHARE = 2_000_000_000, 0.10
 _FULL_BYTES, _FULL_SHARE = 200_000_000, 0.02
 
 
+# Seconds that a database may be busy with another's transaction before it is said to take no writes.
+_PATIENCE = 0.5
+
+
 class Level(StrEnum):
     GOOD = "good"
     WARN = "warn"
@@ -43,6 +47,7 @@ class Says(StrEnum):
     SPOOL_EMPTY = "spool-empty"
     SPOOL_WAITING = "spool-waiting"
     SPOOL_CORRUPT = "spool-corrupt"
+    SPOOL_UNKNOWN = "spool-unknown"
     TASK_WELL = "task-well"
     TASK_NEVER = "task-never"
     TASK_STUCK = "task-stuck"
@@ -59,6 +64,7 @@ LEVELS = {
     Says.PUSHED_UNKNOWN: Level.BAD,
     Says.SPOOL_WAITING: Level.WARN,
     Says.SPOOL_CORRUPT: Level.BAD,
+    Says.SPOOL_UNKNOWN: Level.BAD,
     Says.TASK_NEVER: Level.BAD,
     Says.TASK_STUCK: Level.BAD,
     Says.TASK_FAILING: Level.BAD,
@@ -80,12 +86,17 @@ class Finding:
 
 def health(settings: Settings, store: Store) -> list[Finding]:
     """How everything is that can be known from this machine. Raises StoreError where the database can't be read."""
-    return [_database(store), _disk(settings), pushed(settings), _spool(settings), *_tasks(settings, store)]
+    return [_database(store), *of_machine(settings), *_tasks(settings, store)]
+
+
+def of_machine(settings: Settings) -> list[Finding]:
+    """How this machine's disk and spools are, whatever the database does. Raises nothing."""
+    return [_disk(settings), pushed(settings), _spool(settings)]
 
 
 def _database(store: Store) -> Finding:
     try:
-        store.probe()
+        store.probe(_PATIENCE)
     except StoreError as failure:
         return Finding(Says.DATABASE_REFUSES, {"error": str(failure)})
     return Finding(Says.DATABASE_WRITES, {"revision": store.revision()})
@@ -126,7 +137,11 @@ def pushed(settings: Settings) -> Finding:
 
 def _spool(settings: Settings) -> Finding:
     spool = Spool(settings.data_dir)
-    values = {"folder": spool.folder.absolute(), "waiting": len(spool.waiting()), "corrupt": spool.corrupt()}
+    folder = spool.folder.absolute()
+    try:
+        values = {"folder": folder, "waiting": len(spool.waiting()), "corrupt": spool.corrupt()}
+    except OSError as failure:
+        return Finding(Says.SPOOL_UNKNOWN, {"folder": folder, "error": failure.strerror or str(failure)})
     if values["corrupt"]:
         return Finding(Says.SPOOL_CORRUPT, values)
     return Finding(Says.SPOOL_WAITING if values["waiting"] else Says.SPOOL_EMPTY, values)

@@ -1,5 +1,7 @@
 """``receiver doctor``: all is well, or what is not, by name and with what mends it."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,13 +87,37 @@ def test_what_is_not_well_is_named_with_what_mends_it(
     assert "wrong-word" not in ran.out
 
 
-def test_where_there_is_no_database_the_rest_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_database_the_rest_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RECEIVER_DATA_DIR", str(tmp_path))
+    spool = Spool(tmp_path, Limits.of_megabytes(10, 0))
+    spool.keep([reply("hello")])
+    spool.seal()
     monkeypatch.setenv("RECEIVER_DATABASE_URL", "postgresql+psycopg://nobody:secret@127.0.0.1:1/none")
     ran = run("doctor")
     assert ran.status == 1
     assert not_well(ran)["database"][0] == "bad"
     assert "secret" not in ran.out
     assert "gateway" in [row["part"] for row in ran.rows]
+    said = {row["part"]: row["says"] for row in ran.rows}
+    assert f"% free at {tmp_path}" in said["disk"]
+    assert not_well(ran)["spool of pushed replies"] == ("bad", "mend the database: then they are stored by themselves")
+    assert str(tmp_path / "spool/push") in said["spool of pushed replies"]
+    assert said["spool of pulled replies"] == f"nothing waits in {tmp_path / 'spool/poll'}"
+
+
+def test_while_the_database_takes_no_writes_it_is_what_is_to_be_mended(
+    sqlite: Filled, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RECEIVER_DATA_DIR", str(tmp_path))
+    spool = Spool(tmp_path, Limits.of_megabytes(10, 0))
+    spool.keep([reply("hello")])
+    spool.seal()
+    with contextlib.closing(sqlite3.connect(tmp_path / "receiver.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        found = not_well(run("doctor", "--offline"))
+    assert found["database"][0] == "bad"
+    assert found["spool of pushed replies"] == ("bad", "mend the database: then they are stored by themselves")
+    assert not_well(run("doctor", "--offline"))["spool of pushed replies"] == ("bad", "receiver spool drain")
 
 
 def test_an_older_schema_is_told_with_the_way_up(sqlite: Filled, run: Run) -> None:

@@ -88,7 +88,7 @@ def test_what_waits_and_what_can_not_be_read_is_told(settings: Settings, store: 
 def test_a_database_that_takes_no_writes_is_told(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full() -> None:
+    def full(_waits: float) -> None:
         raise Unavailable("the disk is full")
 
     monkeypatch.setattr(store, "probe", full)
