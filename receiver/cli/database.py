@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from receiver import config
-from receiver.config import Settings
+from receiver.config import PREFIX, Settings
 from receiver.observability import configure_logging
 from receiver.store.migrate import HEAD
 from receiver.store.store import Store
@@ -44,7 +44,18 @@ def refuse_missing(chosen: Settings) -> None:
     """Raise NoDatabase where a SQLite file is not there: to open it would make it."""
     path = sqlite_file(chosen)
     if path is not None and not path.exists():
-        raise NoDatabase(f'no database yet at {path}: run "receiver db upgrade" (or "receiver serve")')
+        way_out = f'run "receiver db upgrade" (or "receiver serve"){or_elsewhere(chosen)}'
+        raise NoDatabase(f"no database yet at {path.absolute()}: {way_out}")
+
+
+def or_elsewhere(chosen: Settings) -> str:
+    """That what is not here may be in another folder, as an addition to a sentence; nothing where it can't."""
+    if chosen.data_dir.is_absolute():
+        return ""
+    return (
+        f"; or it is elsewhere: {PREFIX}DATA_DIR={chosen.data_dir} is looked for in the folder where a command is run, "
+        "so run it where the receiver was started, or make that setting absolute"
+    )
 
 
 def refuse_other_schema(store: Store) -> None:

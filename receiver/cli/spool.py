@@ -1,5 +1,6 @@
 """``receiver spool``: what waits on this machine's disk for the database, and storing it now."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -9,23 +10,32 @@ from receiver.gateway.polling import CannotStore as CannotStorePulled
 from receiver.gateway.polling import Spool as PolledSpool
 from receiver.intake.spool import CannotStore, spool_of
 from receiver.store.errors import Unavailable
+from receiver.vocabulary.sizes import size_told
 
 from .damaged import damaged, settle
-from .database import opened, settings
+from .database import opened, or_elsewhere, settings
 from .output import Column, Format, details, format_option, hint, render
 
 _ALARM = "bold red"
 _STATUS = (
     Column("spool", "replies that were", fixed=True),
     Column("waiting", "waiting", style=lambda waiting: "yellow" if waiting else "", fixed=True),
-    Column("stops", "unsubscribes among them", style=lambda stops: "yellow" if stops else ""),
+    Column("stops", "unsubscribes", style=lambda stops: "yellow" if stops else "", fixed=True),
     Column("oldest", "oldest (UTC+8)", fixed=True),
-    Column("size", "bytes", fixed=True),
-    Column("damaged", "damaged files", style=lambda count: _ALARM if count else ""),
-    Column("torn", "torn ends"),
-    Column("unreadable", "files that can't be read", style=lambda count: _ALARM if count else ""),
-    Column("other_versions", "files of other versions", style=lambda count: _ALARM if count else ""),
+    Column("size", "size", show=lambda size: "" if size is None else size_told(size), fixed=True),
+    # For people they are said below the table, where there are any.
+    Column("damaged"),
+    Column("torn"),
+    Column("unreadable"),
+    Column("other_versions"),
+    Column("folder"),
 )
+_BESIDES = {
+    "damaged": "{count} damaged: for a person to see to, before anything is sent",
+    "torn": "{count} torn: the end of a write that was never acknowledged, to be deleted",
+    "unreadable": "{count} that can't be read: give the receiver the right to",
+    "other_versions": '{count} of another version: start it, and have it "receiver spool drain"',
+}
 _DRAINED = (
     Column("stored", "stored", fixed=True),
     Column("quarantined", "in quarantine", fixed=True),
@@ -57,16 +67,27 @@ command.add_command(settle)
 @command.command("status")
 @format_option
 def status(chosen_format: Format) -> None:
-    """Say what waits. Needs no database."""
+    """Say what waits, and in which folder. Needs no database."""
     chosen = settings()
-    pushed, pulled = spool_of(chosen).status(), PolledSpool(chosen.data_dir)
+    pushed, pulled = spool_of(chosen), PolledSpool(chosen.data_dir)
     rows: list[dict[str, Any]] = [
-        {"spool": "pushed", **{column.name: getattr(pushed, column.name) for column in _STATUS[1:]}},
-        {"spool": "pulled", "waiting": len(pulled.waiting()), "damaged": pulled.corrupt()},
+        {"spool": "pushed", **asdict(pushed.status()), "folder": str(pushed.folder.absolute())},
+        {
+            "spool": "pulled",
+            "waiting": len(pulled.waiting()),
+            "damaged": pulled.corrupt(),
+            "folder": str(pulled.folder.absolute()),
+        },
     ]
     render([{column.name: row.get(column.name) for column in _STATUS} for row in rows], _STATUS, chosen_format)
-    if pushed.damaged or rows[1]["damaged"]:
-        hint('Damaged files are for a person to look at: see "receiver spool damaged".')
+    if not chosen.data_dir.exists():
+        click.echo(f"there is no folder {chosen.data_dir.absolute()}{or_elsewhere(chosen)}", err=True)
+    for row in rows:
+        if chosen_format == "table":
+            besides = [told.format(count=row[name]) for name, told in _BESIDES.items() if row.get(name)]
+            click.echo("\n  ".join([f"{row['spool']}: {row['folder']}", *besides]))
+    if rows[0]["damaged"]:
+        hint('See to damaged files with "receiver spool damaged" and "receiver spool settle".')
 
 
 @command.command("drain")

@@ -1,6 +1,7 @@
 """``receiver spool``: what waits on disk is counted without a database, and stored by hand."""
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,14 +34,29 @@ def test_what_waits_is_counted_without_a_database(spool: Spool, run: Run, monkey
     assert "39000" not in str(pushed)
 
 
-def test_people_see_a_table_and_what_to_do_about_damage(spool: Spool) -> None:
+def test_people_see_a_table_that_fits_and_what_to_do_about_damage(spool: Spool) -> None:
     spool.keep([reply("hello")])
     spool.seal()
     (path,) = spool.waiting()
     path.rename(path.with_suffix(".damaged"))
-    shown = on_terminal(["spool", "status"]).out
-    assert "unsubscribes among them" in shown
-    assert "receiver spool damaged" in shown
+    spool.keep([reply("0000")])
+    shown = on_terminal(["spool", "status"], columns=80).out
+    said = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    heading, pushed, *_ = said.splitlines()
+    assert heading.split("  ")[0] == "replies that were"
+    assert re.fullmatch(r"pushed +1 +1 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ bytes *", pushed), said
+    assert f"pushed: {spool.folder}\n  1 damaged: for a person" in said
+    assert "receiver spool damaged" in said
+
+
+def test_a_command_from_another_folder_says_where_it_looked(run: Run, tmp_path: Path) -> None:
+    ran = run("spool", "status")
+    assert [row["folder"] for row in ran.rows] == [str(tmp_path / "var/spool" / name) for name in ("push", "poll")]
+    assert f"there is no folder {tmp_path / 'var'}; or it is elsewhere: RECEIVER_DATA_DIR=var" in ran.err
+    ran = run("messages", "list")
+    assert ran.status == 3
+    assert f"no database yet at {tmp_path / 'var/receiver.db'}" in ran.err
+    assert "or make that setting absolute" in ran.err
 
 
 def test_it_is_emptied_by_hand_once(filled: Filled, spool: Spool, run: Run) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 from babel import numbers
 from babel.dates import format_timedelta
+from babel.units import format_unit
 from flask import Flask, Response, current_app, request, url_for
 from flask_babel import format_datetime, get_locale
 
 from receiver.access.roles import Permission
 from receiver.vocabulary.identity import mask, mask_phones, phone_identity
+from receiver.vocabulary.sizes import scaled
 
 from . import cookies, csrf, words
 from .addresses import with_query
@@ -49,6 +51,7 @@ def add_appearance(app: Flask) -> None:
         service_number=_service_number,
         number=_number,
         percent=_percent,
+        size=_size,
         masked=mask,
         without_phones=mask_phones,
         ago=_ago,
@@ -95,6 +98,11 @@ def _number(value: int) -> str:
 
 def _percent(share: float) -> str:
     return numbers.format_percent(share, "0.0%", locale=get_locale())
+
+
+def _size(size: int) -> str:
+    value, unit = scaled(size)
+    return format_unit(value, f"digital-{unit}", "short", format="#,##0.#", locale=get_locale())
 
 
 def _service_number(written: str) -> str:
