@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from receiver.store import messages
+from receiver.store.messages import reading
 from receiver.store.store import Store
 from receiver.vocabulary import Delivery, Origin, Reading, Reply, new_id
 from receiver.vocabulary.parse import parse
@@ -39,7 +40,7 @@ def test_a_substring_has_no_wildcards(part: str, found: str, store: Store) -> No
 
 
 def test_a_stream_is_the_pages_in_a_row(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "_FETCHED", 3)
+    monkeypatch.setattr(reading, "_FETCHED", 3)
     _record(store, *[_reply(str(number)) for number in range(10)])
     with store.reading() as connection:
         streamed = [row["id"] for row in messages.stream(connection, messages.Filter())]

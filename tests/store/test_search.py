@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 
 from receiver.store import feed, messages, search, tables
 from receiver.store.feed import Place
-from receiver.store.messages import Filter
+from receiver.store.messages import Filter, reading
 from receiver.store.search import buckets
 from receiver.store.store import Store
 from receiver.vocabulary import Charset, Delivery, Kind, Origin, Reply, earliest_id
@@ -137,7 +137,7 @@ def test_every_filter_finds_what_a_plain_look_finds_before_amid_and_after_indexi
                 index_all(store)
             if round_ == 3:
                 # Too many wait: everything is looked through.
-                patched.enter_context(patch.object(messages, "_MOST_WAITING", 10))
+                patched.enter_context(patch.object(reading, "_MOST_WAITING", 10))
             rows = stored(store)
             for _ in range(20):
                 chosen = some_filter(dice)

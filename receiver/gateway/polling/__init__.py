@@ -1,10 +1,11 @@
 """Pulling replies from the gateway (protocol.md §5): one poller an account, and none lost that reached us."""
 
+from .answer import Answer
 from .drain import Became, Drain
 from .errors import CannotSpool, CannotStore, PollingError
 from .poller import APART, SLACK, Poller, Turn, Wait, lease_seconds
 from .says import read_again
-from .spool import Answer, Spool
+from .spool import Spool
 
 # A task's name holds no more than 100 characters.
 _LONGEST_ACCOUNT = 90

@@ -10,9 +10,10 @@ from receiver.store import quarantine
 from receiver.store.store import Store
 from receiver.vocabulary import Kind, Quarantined, Reading, Reason, Reply
 
+from .answer import Answer, Corrupt, OtherVersion
 from .errors import CannotStore
 from .says import item
-from .spool import Answer, Corrupt, OtherVersion, Spool
+from .spool import Spool
 
 _log = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ from receiver.gateway.client import Fetched, InDoubt, Refusal, Unreadable, parse
 from receiver.tally import code_of
 from receiver.vocabulary import new_id
 
+from .answer import Answer
 from .drain import Became, Drain
 from .errors import CannotSpool
-from .spool import Answer, Spool
+from .spool import Spool
 
 _log = logging.getLogger(__name__)
 

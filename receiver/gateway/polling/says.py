@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 from receiver.gateway.client import PulledReply, Refusal, Unreadable, parse_reply
 from receiver.vocabulary import Origin, Quarantined, Reading, Reason, Reply, Undeliverable, phone_identity
 
-from .spool import Answer
+from .answer import Answer
 
 # Of an answer that is no reply, bytes that are kept at most: of a request they are no more.
 LARGEST_KEPT = 65_536

@@ -6,53 +6,25 @@ folder fsynced. Its first line names the format and the SHA-256 of all that foll
 """
 
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
 from receiver.intake.spool.disk import fsync_folder, write_all
 from receiver.vocabulary import new_id
 
+from .answer import Answer, Corrupt, OtherVersion, packed, unpacked
+
 _log = logging.getLogger(__name__)
 
-_FORMAT = b"receiver-poll"
-_VERSION = b"1"
 _COMPLETE, _PART, _CORRUPT = ".reply", ".part", ".corrupt"
 _LOCK = ".lock"
 _RESERVED = ".reserved-"
 # More than any answer takes with its head (receiver.gateway.client.transport.LARGEST_ANSWER).
 _ROOM = 128 * 1024
-
-
-class OtherVersion(Exception):
-    """A file that another version of the receiver wrote, and can read."""
-
-
-class Corrupt(Exception):
-    """A file that is not what was written; the message says what is wrong, and quotes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer of readsms.asp as it came, and what it was read with. ``id`` becomes the message's."""
-
-    id: UUID
-    read_at: datetime
-    account: str
-    charset: str
-    body: bytes
-    whole: bool = True
-    """Whether HTTP told its length, so that nothing can be missing at its end."""
-
-    def __repr__(self) -> str:
-        return f"Answer({self.id}, {len(self.body)} bytes)"  # what it says is nobody's business
 
 
 class Spool:
@@ -109,7 +81,7 @@ class Spool:
     def read(self, answer_id: UUID) -> Answer | None:
         """A kept answer; None where another process was faster. Raises Corrupt, OtherVersion, OSError."""
         try:
-            return _unpacked(self._path(answer_id, _COMPLETE).read_bytes(), answer_id)
+            return unpacked(self._path(answer_id, _COMPLETE).read_bytes(), answer_id)
         except FileNotFoundError:
             return None
 
@@ -160,7 +132,7 @@ class Spool:
         # Its writer may have died before it gave back the room behind the answer.
         for size in (len(content), len(content.rstrip(b"\0"))):
             try:
-                _unpacked(content[:size], answer_id)
+                unpacked(content[:size], answer_id)
                 break
             except OtherVersion:
                 return
@@ -185,7 +157,7 @@ class Spool:
 
     def _written(self, answer: Answer) -> Path:
         """A file with the answer, on disk: in the room that was reserved, where there is some. Raises OSError."""
-        content = _packed(answer)
+        content = packed(answer)
         if self._reserved is not None and len(content) <= _ROOM:
             (path, handle), self._reserved = self._reserved, None
             _write(handle, content)
@@ -225,36 +197,6 @@ def _ids(names: list[str], *, prefix: str = "", suffix: str = "") -> Iterator[UU
         if name.startswith(prefix) and name.endswith(suffix):
             with suppress(ValueError):  # somebody else's file
                 yield UUID(name.removeprefix(prefix).removesuffix(suffix))
-
-
-def _packed(answer: Answer) -> bytes:
-    told = {
-        "read_at": answer.read_at.isoformat(),
-        "account": answer.account,
-        "charset": answer.charset,
-        "whole": answer.whole,
-    }
-    content = json.dumps(told).encode() + b"\n" + answer.body
-    return b"%s %s %s\n%s" % (_FORMAT, _VERSION, sha256(content).hexdigest().encode(), content)
-
-
-def _unpacked(packed: bytes, answer_id: UUID) -> Answer:
-    first, newline, content = packed.partition(b"\n")
-    words = first.split(b" ")
-    if not newline or words[0] != _FORMAT or len(words) < 3:
-        raise Corrupt("it has no head")
-    if words[1] != _VERSION:
-        raise OtherVersion(f"format {words[1].decode('ascii', 'replace')}")
-    if words[2] != sha256(content).hexdigest().encode():
-        raise Corrupt("its SHA-256 is another")
-    told, _, body = content.partition(b"\n")
-    try:
-        head = json.loads(told)
-        read_at = datetime.fromisoformat(head["read_at"]).astimezone(UTC)
-        whole = head.get("whole", True)  # not told by those who wrote before it was
-        return Answer(answer_id, read_at, str(head["account"]), str(head["charset"]), body, bool(whole))
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise Corrupt("its head makes no sense") from wrong
 
 
 def _write(handle: int, content: bytes) -> None:

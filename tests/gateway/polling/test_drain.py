@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.gateway.polling import Became, CannotStore, Drain, Spool
-from receiver.gateway.polling.spool import Answer
+from receiver.gateway.polling.answer import Answer
 from receiver.intake import Intake, Outcome
 from receiver.optout.register import Register
 from receiver.store.store import Store

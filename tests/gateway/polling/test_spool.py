@@ -14,7 +14,8 @@ import pytest
 
 from receiver.gateway.client import transport
 from receiver.gateway.polling import spool as module
-from receiver.gateway.polling.spool import Answer, Corrupt, OtherVersion, Spool
+from receiver.gateway.polling.answer import Answer, Corrupt, OtherVersion
+from receiver.gateway.polling.spool import Spool
 from receiver.intake.spool import disk
 from receiver.vocabulary import new_id
 

@@ -1,8 +1,7 @@
-"""Statements that read messages: one, a page of a list by any filters, or all that match as a stream."""
+"""Reads messages in the order of their ids: by an index that has it, or by the index of terms, whichever is shorter."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -10,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from receiver.vocabulary import Kind, Origin, earliest_id
+from receiver.vocabulary import Kind, Origin
 from receiver.vocabulary.terms import folded
 
-from . import feed, search
-from .feed import NOBODY
-from .ranges import SLACK, received
-from .tables import messages
+from .. import feed, search
+from ..feed import NOBODY
+from ..tables import messages
+from .filter import LAST, Filter, bounds, conditions, fits, unindexed
 
 # A message as lists, exports and the API show it; its raw bytes and peer are for whoever looks into one.
 FIELDS = (
@@ -31,26 +30,6 @@ _FETCHED = 500
 _MOST_WAITING = 20_000
 # Messages of one sender that are looked through one by one.
 _MOST_OF_A_SENDER = 2_000
-_LAST = UUID(int=(1 << 128) - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which messages: those that meet every condition given.
-
-    ``src`` and ``dst`` are exact (``src`` an identity where it is a phone); ``text`` is a substring, letter case and
-    width aside (vocabulary.terms).
-    """
-
-    src: str | None = None
-    dst: str | None = None
-    text: str | None = None
-    kind: Kind | None = None
-    origin: Origin | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    duplicates: bool | None = None
-    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +58,7 @@ def page(
     """At most ``limit`` messages, newest first: the newest, those that follow ``older_than``, or those before
     ``newer_than``.
     """
-    low, high = _bounds(chosen)
+    low, high = bounds(chosen)
     if newer_than is not None:
         found = list(islice(_walk(connection, chosen, _Range(max(low, _next(newer_than)), high, False), limit), limit))
         return found[::-1]
@@ -91,18 +70,18 @@ def page(
 def stream(connection: Connection, chosen: Filter) -> Generator[RowMapping, None, None]:
     """Every message, newest first, in as little memory for a million as for one; close it when stopping early."""
     if chosen.text is None and not _needs_terms(chosen):
-        statement = select(*COLUMNS).where(*_conditions(chosen)).order_by(messages.c.id.desc())
+        statement = select(*COLUMNS).where(*conditions(chosen)).order_by(messages.c.id.desc())
         with connection.execute(statement, execution_options={"yield_per": _FETCHED}) as result:
             yield from result.mappings()
         return
-    yield from _walk(connection, chosen, _Range(*_bounds(chosen), True), _FETCHED)
+    yield from _walk(connection, chosen, _Range(*bounds(chosen), True), _FETCHED)
 
 
 def count(connection: Connection, chosen: Filter) -> int | None:
     """How many messages match; None where a text is looked for, which only reading them all could tell."""
     if chosen.text is not None:
         return None
-    return connection.scalar(select(func.count()).select_from(messages).where(*_conditions(chosen)))
+    return connection.scalar(select(func.count()).select_from(messages).where(*conditions(chosen)))
 
 
 def get(connection: Connection, message_id: UUID) -> RowMapping | None:
@@ -127,12 +106,12 @@ def _walk(connection: Connection, chosen: Filter, span: _Range, at_once: int) ->
 
 def _scan(connection: Connection, chosen: Filter, span: _Range, at_once: int) -> Iterator[RowMapping]:
     """By an index that has the order, every row that could match looked at: for conditions that most rows meet."""
-    fits = _fits(chosen)
+    has_text = fits(chosen)
     while True:
         order = messages.c.id.desc() if span.newest_first else messages.c.id
-        statement = select(*COLUMNS).where(*_conditions(chosen), *_within(span)).order_by(order).limit(at_once)
+        statement = select(*COLUMNS).where(*conditions(chosen), *_within(span)).order_by(order).limit(at_once)
         rows = connection.execute(statement).mappings().all()
-        yield from filter(fits, rows)
+        yield from filter(has_text, rows)
         if len(rows) < at_once:
             return
         span = span.behind(rows[-1]["id"])
@@ -150,7 +129,7 @@ def _by_terms(connection: Connection, chosen: Filter, span: _Range, at_once: int
         service=chosen.service,
         duplicates=bool(chosen.duplicates),
     )
-    fits = _fits(chosen)
+    has_text = fits(chosen)
     while True:
         found = search.ids(
             connection, terms, low=span.low, high=span.high, newest_first=span.newest_first, limit=at_once
@@ -158,8 +137,8 @@ def _by_terms(connection: Connection, chosen: Filter, span: _Range, at_once: int
         ids = list(islice(found, at_once))
         if not ids:
             return
-        statement = select(*COLUMNS).where(messages.c.id.in_(ids), *_conditions(chosen))
-        rows = filter(fits, connection.execute(statement).mappings().all())
+        statement = select(*COLUMNS).where(messages.c.id.in_(ids), *conditions(chosen))
+        rows = filter(has_text, connection.execute(statement).mappings().all())
         yield from sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
         if len(ids) < at_once:
             return
@@ -180,9 +159,9 @@ def _waiting(connection: Connection, chosen: Filter, done: feed.Place, span: _Ra
         return []
     # Through the index of positions: an order by id would have the planner walk all ids for these few.
     unordered = select(*COLUMNS).where(
-        feed.behind(connection, done), *_within(span, plainly=True), *_conditions(chosen, plainly=True)
+        feed.behind(connection, done), *_within(span, plainly=True), *conditions(chosen, plainly=True)
     )
-    rows = filter(_fits(chosen), connection.execute(unordered).mappings().all())
+    rows = filter(fits(chosen), connection.execute(unordered).mappings().all())
     return sorted(rows, key=lambda row: row["id"], reverse=span.newest_first)
 
 
@@ -203,69 +182,13 @@ def _is_a_busy_sender(connection: Connection, chosen: Filter) -> bool:
     return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) > _MOST_OF_A_SENDER
 
 
-def matching(chosen: Filter) -> Callable[[Any], bool]:
-    """Whether a message meets every condition, told without the database."""
-    fits = _fits(chosen)
-    exact = {
-        name: value
-        for name in ("src", "dst", "kind", "origin", "service")
-        if (value := getattr(chosen, name)) is not None
-    }
-
-    def meets(row: Any) -> bool:
-        return (
-            all(row[name] == value for name, value in exact.items())
-            and (chosen.duplicates is None or (row["duplicate_of"] is not None) == chosen.duplicates)
-            and (chosen.since is None or row["received_at"] >= chosen.since)
-            and (chosen.until is None or row["received_at"] < chosen.until)
-            and fits(row)
-        )
-
-    return meets
-
-
-def _fits(chosen: Filter) -> Callable[[RowMapping], bool]:
-    """Whether the text is one that was asked for: neither database could tell alike what letters are the same."""
-    if chosen.text is None:
-        return lambda _row: True
-    needle = folded(chosen.text)
-    return lambda row: needle in folded(row["text"])
-
-
-def _bounds(chosen: Filter) -> tuple[UUID, UUID]:
-    """Between which ids messages are that were received when it was asked for."""
-    low = NOBODY if chosen.since is None else earliest_id(chosen.since - SLACK)
-    return low, _LAST if chosen.until is None else earliest_id(chosen.until + SLACK)
-
-
 def _next(message_id: UUID) -> UUID:
-    return UUID(int=min(message_id.int + 1, _LAST.int))
+    return UUID(int=min(message_id.int + 1, LAST.int))
 
 
 def _within(span: _Range, *, plainly: bool = False) -> Iterator[ColumnElement[bool]]:
-    column: Any = _unindexed("id") if plainly else messages.c.id
+    column: Any = unindexed("id") if plainly else messages.c.id
     if span.low != NOBODY:
         yield column >= span.low
-    if span.high != _LAST:
+    if span.high != LAST:
         yield column < span.high
-
-
-def _unindexed(name: str) -> Any:
-    """A column as an expression, for which no index serves."""
-    return func.coalesce(messages.c[name], messages.c[name], type_=messages.c[name].type)
-
-
-def _conditions(chosen: Filter, *, plainly: bool = False) -> Iterator[ColumnElement[bool]]:
-    for name in ("src", "dst", "kind", "origin", "service"):
-        value = getattr(chosen, name)
-        if value is not None:
-            yield (_unindexed(name) if plainly else messages.c[name]) == value
-    if chosen.duplicates is not None:
-        yield messages.c.duplicate_of.is_not(None) if chosen.duplicates else messages.c.duplicate_of.is_(None)
-    if not plainly:
-        yield from received(messages, chosen.since, chosen.until)
-        return
-    if chosen.since is not None:
-        yield messages.c.received_at >= chosen.since
-    if chosen.until is not None:
-        yield messages.c.received_at < chosen.until
