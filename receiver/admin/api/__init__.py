@@ -4,6 +4,7 @@ from flask_openapi3 import OpenAPI
 
 from . import (
     audit,
+    checks,
     documents,
     exports,
     gate,
@@ -32,6 +33,7 @@ SUBJECTS = (
     stream,
     stats,
     redecoding,
+    checks,
     optouts,
     optout_lists,
     subscriptions,

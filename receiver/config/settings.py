@@ -1,61 +1,20 @@
-"""Settings: environment variables RECEIVER_…, or the same names in .env, validated before anything starts."""
+"""Every setting: its name, its default, what it means, and what is refused before anything starts."""
 
-import difflib
-import os
-import re
-from collections.abc import Mapping
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from receiver.vocabulary import MANDATORY_KEYWORD, Charset, Reading, keyword_set
 
+from .kinds import Networks, Rate, Words
+
 PREFIX = "RECEIVER_"
-_ENV_FILE = Path(".env")
-# Settings that may come as a file's path in …_FILE, as container platforms hand out secrets.
-SECRETS = ("DATABASE_URL", "CALLBACK_TOKEN", "GATEWAY_PASSWORD")
-
-
 # Seconds for what a worker does besides calling the gateway.
 _WORKER_DRAIN = 20.0
-
-
-class ConfigurationError(Exception):
-    """Settings that can't be used; the message has a line for each, saying what to do."""
-
-
-def _split(value: Any) -> Any:
-    return [item for part in value.split(",") if (item := part.strip())] if isinstance(value, str) else value
-
-
-def _network(value: Any) -> Any:
-    try:
-        return ip_network(value, strict=False)
-    except ValueError:
-        message = f"{value!r} is no address or network; write for example 203.81.21.34 or 203.81.21.0/24"
-        raise ValueError(message) from None
-
-
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Networks = Annotated[list[Network], NoDecode, BeforeValidator(_split)]
-_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
-
-
-def _rate(value: Any) -> Any:
-    written = "".join(value.lower().split()) if isinstance(value, str) else ""
-    if written != "off" and not _RATE.fullmatch(written):
-        raise ValueError("write how many within which time, like 600/minute (second, minute, hour or day), or off")
-    return written
-
-
-Rate = Annotated[str, BeforeValidator(_rate)]
-Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -269,76 +228,3 @@ def _reached_at(bind: str) -> str:
     host, _, port = bind.rpartition(":")
     everywhere = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
     return f"{everywhere.get(host, host)}:{port}"
-
-
-def load() -> Settings:
-    """The settings from the environment and ``./.env``.
-
-    Raises ConfigurationError with a line for each setting that can't be used.
-    """
-    given = _given()
-    try:
-        return Settings(_env_file=_ENV_FILE, **_from_files(given))
-    except ValidationError as invalid:
-        raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
-
-
-def apart(**values: Any) -> Settings:
-    """The settings that ``values`` make, by the names of the fields, whatever the environment and ``./.env`` say.
-
-    Raises ConfigurationError as ``load`` does.
-    """
-    try:
-        return _Apart(**values)
-    except ValidationError as invalid:
-        raise ConfigurationError("\n".join(_problem(error) for error in invalid.errors())) from None
-
-
-class _Apart(Settings):
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
-
-
-def unknown() -> list[str]:
-    """A warning for each name with our prefix that is no setting, most likely a slip."""
-    names = {PREFIX + name.upper() for name in Settings.model_fields}
-    known = names | {f"{PREFIX}{name}_FILE" for name in SECRETS}
-    return [
-        f"{name} is no setting"
-        + (f"; did you mean {near[0]}?" if (near := difflib.get_close_matches(name, known, 1)) else "")
-        for name in sorted(_given())
-        if name not in known
-    ]
-
-
-def _given() -> dict[str, str]:
-    """What is given under our prefix: in the environment, or else in ``./.env``."""
-    try:
-        in_file = dotenv_values(_ENV_FILE)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"can't read {_ENV_FILE}: {error}. It must be UTF-8 text") from None
-    given = {name.upper(): value or "" for name, value in in_file.items()} | dict(os.environ)
-    return {name: value for name, value in given.items() if name.startswith(PREFIX)}
-
-
-def _from_files(given: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name in SECRETS:
-        path = given.get(f"{PREFIX}{name}_FILE")
-        if path is None:
-            continue
-        if PREFIX + name in given:
-            raise ConfigurationError(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set: unset one")
-        try:
-            values[name.lower()] = Path(path).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{PREFIX}{name}_FILE: can't read {path}: {error}") from None
-    return values
-
-
-def _problem(error: Any) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message
