@@ -56,7 +56,7 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 	@$(BIN)/python -m pytest -m kannel tests/kannel $(ARGS)
 
 .PHONY: test-deploy
-test-deploy: .venv/.dev ## run what deploy/ has: a real nginx and Caddy, systemd's own checks (needs the Debian packages nginx, caddy, openssl and systemd)
+test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, Caddy and Prometheus, systemd's own checks (needs the Debian packages nginx, caddy, openssl, prometheus and systemd)
 	@$(BIN)/python -m pytest -n 2 --dist load -m deploy tests/deploy $(ARGS)
 
 .PHONY: test-image

@@ -55,9 +55,9 @@ RATIO = Family(
 )
 ACKNOWLEDGED = Family(
     "receiver_acknowledgement_seconds",
-    "How long pushed replies waited for their 0, in this hour and the one before",
+    "Up to how long this share of pushed replies waited for their 0, in this hour and the one before",
     _ADMIN,
-    ("quantile",),
+    ("share",),
 )
 
 
@@ -122,8 +122,8 @@ def _replies(state: _State) -> Iterator[Metric]:
             yield USUAL.is_(told.usual)
             yield RATIO.is_(told.ratio)
     if found.acknowledged is not None:
-        quantiles = {"0.5": found.acknowledged.p50, "0.95": found.acknowledged.p95, "0.99": found.acknowledged.p99}
-        yield ACKNOWLEDGED.metric(((quantile,), milliseconds / 1000) for quantile, milliseconds in quantiles.items())
+        shares = {"0.5": found.acknowledged.p50, "0.95": found.acknowledged.p95, "0.99": found.acknowledged.p99}
+        yield ACKNOWLEDGED.metric(((share,), milliseconds / 1000) for share, milliseconds in shares.items())
 
 
 def _label(name: str) -> str:
