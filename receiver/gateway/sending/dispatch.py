@@ -8,12 +8,11 @@ has run out, whoever finds it: nobody sends it again.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from receiver import tally
 from receiver.gateway.client import (
     Concern,
     Gateway,
@@ -25,16 +24,16 @@ from receiver.gateway.client import (
     Refusal,
     Unsendable,
 )
-from receiver.store import send_batches, send_endings
-from receiver.store.errors import StoreError
+from receiver.store import send_batches
 from receiver.store.send_batches import Claimed
-from receiver.store.sends import State, Transaction
+from receiver.store.sends import State
 from receiver.store.store import Store
 
-from .answer import Fate, fates, storable, storable_code
+from .answer import Fate, fates
 from .claim import claimed
 from .expire import DIED, expire
 from .recipients import wire_form
+from .recording import Recorder
 from .retrying import written
 from .rules import Clock, is_ahead, now
 
@@ -44,13 +43,11 @@ _log = logging.getLogger(__name__)
 START_WITHIN = timedelta(seconds=5)
 # Past the time that a call takes at most: to begin it, and to record its answer while the database is away.
 _LEASE_MARGIN = timedelta(seconds=60)
-_RECORD_WITHIN, _RECORD_EVERY = timedelta(seconds=30), timedelta(seconds=1)
 # A turn of ``run_once`` starts no further call after this.
 _TURN = timedelta(seconds=10)
 # Batches in doubt one after the other, after which a send is not gone on with.
 _MOST_IN_DOUBT = 3
 _WAIT_FOR_OTHERS = timedelta(seconds=0.5)
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 
 _FROZEN = "not sent: the process was held up after it had asked the guard"
 _UNKNOWN_STOPS = "not sent: replies wait in this machine's spool, and an unsubscribe may be among them"
@@ -88,6 +85,7 @@ class Dispatcher:
         self._is_clear = is_clear
         self._longest_call = timedelta(seconds=gateway.timeout)
         self._clock, self._monotonic, self._sleep = clock, monotonic, sleep
+        self._recorder = Recorder(store, clock=clock, monotonic=monotonic, sleep=sleep)
 
     def run_once(self, *, stopped: Callable[[], bool] = lambda: False) -> int:
         """Put in doubt what others have left, then send what is due, for about ten seconds; how many batches.
@@ -192,10 +190,10 @@ class Dispatcher:
             found = fates(asked, answer)
         except (_HeldUp, NotTaken) as again:
             _log.warning("send %s: batch %d goes back: %s", batch.send_id, batch.number, again)
-            self._give_back(batch, str(again))
+            self._recorder.give_back(batch, str(again))
             return Turn()
         except NotSent as failure:
-            self._give_back(batch, str(failure), is_failure=True)
+            self._recorder.give_back(batch, str(failure), is_failure=True)
             return Turn(failure)
         except Refusal as refusal:
             error, found = refusal, dict.fromkeys(asked, Fate(State.REFUSED, refusal.code, refusal.message or None))
@@ -206,64 +204,12 @@ class Dispatcher:
         except BaseException:
             # Somebody ends this process, or the fault is ours.
             if may_have_left:
-                self._record(batch, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, DIED)), None)
+                self._recorder.record(batch, dict.fromkeys(asked, Fate(State.IN_DOUBT, None, DIED)), None)
             else:
-                self._give_back(batch, _INTERRUPTED, is_failure=True)
+                self._recorder.give_back(batch, _INTERRUPTED, is_failure=True)
             raise
-        self._record(batch, found, error)
+        self._recorder.record(batch, found, error)
         return Turn(error)
-
-    def _record(self, batch: Claimed, found: dict[str, Fate], error: GatewayError | None) -> None:
-        code = storable_code(error.code) if isinstance(error, Refusal) else None
-        detail = None if error is None else storable(str(error))
-        phones_of: dict[Fate, list[str]] = {}
-        for phone, fate in found.items():
-            phones_of.setdefault(fate, []).append(phone)
-        _count(phones_of, error)
-
-        def record(connection: Transaction) -> bool:
-            groups = [(phones, fate.values()) for fate, phones in phones_of.items()]
-            known = send_batches.answered(connection, batch, groups, now=self._clock(), code=code, detail=detail)
-            if isinstance(error, Refusal) and error.meaning.concerns is Concern.ACCOUNT:
-                # The rest would fail alike, and a wrong password that is tried again may lock the account.
-                send_endings.refuse_queued(connection, batch.send_id, error.code, f"not tried: {detail}", self._clock())
-            return known
-
-        if not self._persistently(record):
-            _log.warning("send %s: batch %d was settled before its answer came", batch.send_id, batch.number)
-        summary = {str(fate.state): len(phones) for fate, phones in phones_of.items()}
-        _log.info("send %s: batch %d: %s", batch.send_id, batch.number, summary)
-
-    def _persistently(self, record: Callable[[Transaction], bool]) -> bool:
-        """Record an answer though the database is away for a while: without it the batch ends in doubt."""
-        ends = self._monotonic() + _RECORD_WITHIN.total_seconds()
-        while True:
-            try:
-                return written(self._store, record)
-            except StoreError as failure:
-                if self._monotonic() >= ends:
-                    _log.error("a batch's answer can't be recorded, it will be in doubt: %s", failure)
-                    raise
-            self._sleep(_RECORD_EVERY.total_seconds())
-
-    def _give_back(self, batch: Claimed, detail: str, *, is_failure: bool = False) -> None:
-        """Queue it again: behind others, and after a wait that grows, where it most likely fails again."""
-        moment = self._clock()
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(batch.attempts, 10))
-        not_before = moment + wait if is_failure else None
-
-        def give_back(connection: Transaction) -> bool:
-            send_batches.give_back(
-                connection,
-                batch,
-                now=moment,
-                not_before=not_before,
-                attempts=batch.attempts + is_failure,
-                detail=detail,
-            )
-            return True
-
-        self._persistently(give_back)
 
     def _unfinished(self, send_id: UUID) -> bool:
         with self._store.reading() as connection:
@@ -272,14 +218,6 @@ class Dispatcher:
     def _tell(self, send_id: UUID, progress: Callable[[int, int], None]) -> None:
         with self._store.reading() as connection:
             progress(*send_batches.dealt_with(connection, send_id))
-
-
-def _count(phones_of: Mapping[Fate, Sequence[str]], error: GatewayError | None) -> None:
-    for fate, phones in phones_of.items():
-        tally.SENT.of(fate.state).add(len(phones))
-    if error is None:  # else the call as a whole was refused, and is counted as that (receiver.gateway.calls)
-        for code in {fate.code for fate in phones_of if fate.code}:
-            tally.code_of(code).add()
 
 
 def stops(error: GatewayError) -> bool:
