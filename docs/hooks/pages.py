@@ -6,12 +6,12 @@ from pathlib import Path
 from posixpath import dirname, relpath
 from typing import Any
 
-from docs.hooks.references import commands, settings
+from docs.hooks.references import codes, commands, settings
 
 ROOT = Path(__file__).parents[2]
 # Files beside docs/ that are pages of the site too.
 OF_THE_ROOT = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changes.md", "SECURITY.md": "vulnerabilities.md"}
-_MADE = {"commands": commands, "settings": settings}
+_MADE = {"codes": codes, "commands": commands, "settings": settings}
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _FROM_ELSEWHERE = re.compile(
     r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//", re.IGNORECASE
@@ -31,7 +31,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         markdown = _mended(markdown, ROOT / "docs" / uri, uri)
     for name, made in _MADE.items():
         if (place := f"<!-- {name} -->") in markdown:
-            markdown = markdown.replace(place, made())
+            markdown = markdown.replace(place, made(page.file.locale))
     is_fallback = page.file.locale_alternate_of == "zh" and page.file.locale != "zh"
     return _ENGLISH_ONLY + markdown if is_fallback else markdown
 

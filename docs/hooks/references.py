@@ -1,4 +1,7 @@
-"""What the code says of itself, as Markdown: every command with its options, every setting."""
+"""What the code says of itself, as Markdown: commands with their options, settings, the gateway's codes.
+
+Each takes the page's language; what the code says in English alone is English in all of them.
+"""
 
 import inspect
 import re
@@ -8,9 +11,10 @@ import click
 
 from receiver import cli, config
 from receiver.cli.manual import every_command
+from receiver.gateway.client import meaning_of, refusals
 
 
-def commands() -> str:
+def commands(_language: str) -> str:
     """A section for each command, under one for its group."""
     lines: list[str] = []
     group = None
@@ -25,7 +29,7 @@ def commands() -> str:
     return "\n".join(lines)
 
 
-def settings() -> str:
+def settings(_language: str) -> str:
     """A table of every setting, its default and its meaning."""
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
     for name, field in config.Settings.model_fields.items():
@@ -36,6 +40,16 @@ def settings() -> str:
         if name.upper() in config.SECRETS:
             meaning += f"; or its file: `{variable}_FILE`"
         lines.append(f"| `{variable}` | {shown} | {meaning} |")
+    return "\n".join(lines)
+
+
+def codes(language: str) -> str:
+    """A table of the gateway's error codes, what each means, and what helps."""
+    lines = ["| | | |", "| --- | --- | --- |"]
+    for code in sorted(refusals.REFUSALS):
+        told = meaning_of(code)
+        meaning = (told.chinese, told.advice_chinese) if language == "zh" else (told.english, told.advice_english)
+        lines.append(f"| {code} | {' | '.join(map(_plain, meaning))} |")
     return "\n".join(lines)
 
 

@@ -37,7 +37,8 @@ sys.exit(int(there.recv(16)))
 """
 # What may be typed here: the rest could change the machine that the tests run on.
 _HARMLESS = re.compile(
-    r"(\.venv/bin/)?receiver |curl |python3 (-c|check\.py) |export \w+=|RECEIVER_\w+=\S+$|echo |rm -r /tmp/drill;"
+    r"(\.venv/bin/)?receiver |curl |python3 (-c|check\.py) "
+    r"|export \w+=|RECEIVER_\w+=\S+\s*(#|$)|echo |rm -r /tmp/drill;"
 )
 # Files that pages speak of, as people would have them.
 _FILES = {
@@ -121,6 +122,7 @@ class Place:
             (r"^(\S*receiver db restore) ", rf'RECEIVER_DATA_DIR="${{RECEIVER_DATA_DIR:-{here}/empty}}" \1 '),
             (r"(?<=messages show )ID\b", '"$MESSAGE"'),
             (r"(?<=sends settle )ID\b|(?<=sends show )ID\b|(?<=sends resume )ID\b", '"$IN_DOUBT"'),
+            (r"(?<=quarantine show )ID\b", '"$QUARANTINED"'),
             (r"(?<=sends cancel )ID\b", '"$HELD"'),
             (r"(?<=--head )(?:HASH\b|\S+…)|\[HASH or .*\]", '"$HEAD"'),
             (r"(?<=spool settle )FILE\b", '"$DAMAGED"'),
@@ -188,13 +190,20 @@ class Place:
         for said in (b"src=13900000002&dst=10690000&msg=hello", b"src=13900001234&dst=10690000&msg=0000", b"dst=1069"):
             ask(self.callback, get(b"/recv.asp?" + said))
         (message, *_) = self._rows("messages", "list", "--limit", 1)
+        (quarantined, *_) = self._rows("quarantine", "list")
         send = ("gateway", "send", "--text", "We open at nine", "--to", "13900000009")
         self.gateway.faults = [Fault(Kind.RESET, pages=frozenset([Page.SEND]), times=1)]
         self._rows(*send)
         self._rows(*send, "--at", f"{_day(2)}T09:00", "--hold")
         held, in_doubt = self._rows("gateway", "sends", "list")
         head = self._rows("optouts", "verify")[0]["head"]
-        self._env |= {"MESSAGE": message["id"], "IN_DOUBT": in_doubt["id"], "HELD": held["id"], "HEAD": head}
+        self._env |= {
+            "MESSAGE": message["id"],
+            "QUARANTINED": quarantined["id"],
+            "IN_DOUBT": in_doubt["id"],
+            "HELD": held["id"],
+            "HEAD": head,
+        }
 
     def damage(self) -> None:
         """Leave something in the spool that can't be read: it holds sends, so only where a page is about it."""
