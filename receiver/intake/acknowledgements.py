@@ -13,6 +13,8 @@ from receiver.store.store import Store
 from receiver.vocabulary.durations import STEPS, Spread, step_of
 from receiver.vocabulary.periods import hour_of
 
+from .group_commit import CLOSE_WITHIN
+
 _log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 60.0
@@ -46,7 +48,7 @@ class Acknowledgements:
         """Write what was noted, and end the thread."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_WITHIN)
 
     def _begin(self) -> None:
         self._hour = self._hour or hour_of(datetime.now(UTC))

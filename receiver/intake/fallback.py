@@ -9,7 +9,7 @@ from receiver import tally
 from receiver.observability import place_of
 from receiver.store.errors import StoreError
 
-from .group_commit import GroupCommit, Host
+from .group_commit import CLOSE_WITHIN, GroupCommit, Host
 from .outcome import Outcome
 from .spool import CannotStore, Drained, Draining, Spool, Spooled
 from .writer import Probe
@@ -20,7 +20,6 @@ _log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 2.0
 # Seconds between two looks for what others left, or put back: a process that was killed, a person.
 _LOOK_EVERY = 5.0
-_CLOSE_WITHIN = 5.0
 
 
 class Fallback:
@@ -80,18 +79,22 @@ class Fallback:
         return not self._has_failed or self._commits.submit(Probe()) is Outcome.STORED
 
     def close(self) -> None:
-        """Write what waits, and leave it to whoever empties the spool next."""
-        self._commits.close()
+        """Write what waits, and leave it to whoever empties the spool next. A disk that hangs is not waited for."""
+        has_written = self._commits.close(CLOSE_WITHIN)
         self._stop.set()
         self._has_work.set()
         thread = self._thread if self._pid == os.getpid() else None
         if thread is not None:
-            thread.join(_CLOSE_WITHIN)
+            thread.join(CLOSE_WITHIN if has_written else 0)
+        if not self._spool_lock.acquire(timeout=CLOSE_WITHIN if has_written else 0):
+            _log.error("the spool's disk hangs: what was acknowledged is in it, and stored by whoever empties it next")
+            return
         try:
-            with self._spool_lock:
-                self._spool.seal()
+            self._spool.seal()
         except OSError as failure:
             _log.error("the spool could not be closed: %s", failure)
+        finally:
+            self._spool_lock.release()
 
     def _write(self, batch: Sequence[Spooled | Probe]) -> list[Outcome]:
         try:

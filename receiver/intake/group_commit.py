@@ -22,6 +22,8 @@ Item = TypeVar("Item")
 
 # Rows of one transaction at most: bounds how long one takes, and its locks (store.record) on PostgreSQL.
 LARGEST_BATCH = 256
+# Seconds that a process which ends waits for a thread whose write hangs.
+CLOSE_WITHIN = 5.0
 
 
 class Signal(Protocol):
@@ -145,16 +147,14 @@ class GroupCommit(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Refuse what is new, write what waits, and end the thread."""
+    def close(self, within: float | None = None) -> bool:
+        """Refuse what is new, write what waits, and end the thread; whether it has ended ``within`` so many seconds."""
         with self._lock:
             self._closed = True
-            idle = not self._committing
-            self._committing = True
-        if idle:
-            self._go.release()
+        self._go.release()
         if self._pid == os.getpid():
-            self._thread.join()
+            self._thread.join(within)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
@@ -165,6 +165,9 @@ class GroupCommit(Generic[Item]):
                 return
             outcomes = self._outcomes(batch)
             self._host.deliver(lambda batch=batch, outcomes=outcomes: self._finish(batch, outcomes))  # type: ignore[misc]
+            if self._closed:
+                # Whoever closes waits for this thread, and may be the one who would let it go on: an event loop.
+                self._go.release()
 
     def _outcomes(self, batch: _Batch[Item]) -> Sequence[Outcome]:
         began = time.monotonic_ns()

@@ -17,6 +17,8 @@ from receiver.store.record import record
 from receiver.store.store import Store
 from receiver.vocabulary import Quarantined, Reason, Undeliverable, new_id
 
+from .group_commit import CLOSE_WITHIN
+
 _log = logging.getLogger(__name__)
 
 KEPT_PER_SOURCE = 100
@@ -72,7 +74,7 @@ class Refusals:
         """Write what was noted, and end the thread."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_WITHIN)
 
     def flush(self) -> None:
         """Write what was noted since the last time. Raises StoreError, with no count forgotten."""

@@ -261,3 +261,19 @@ def test_a_spool_that_can_not_be_written_is_not_ready_until_it_can(
     assert not intake.is_ready()
     monkeypatch.undo()
     assert intake.is_ready()
+
+
+def test_a_disk_that_hangs_is_not_waited_for_at_the_end(
+    flaky: Flaky, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(fallback, "CLOSE_WITHIN", 0.05)
+    monkeypatch.setattr(spool, "keep", lambda _items: goes_on.wait())
+    flaky.how = fail
+    opened = Intake(flaky, duplicate_window=WINDOW, timeout=TIMEOUT, max_waiting=50, spool=spool)
+    assert opened.accept(delivery("a")) is Outcome.UNAVAILABLE
+    closing = threading.Thread(target=opened.flush, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    goes_on.set()

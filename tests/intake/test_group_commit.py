@@ -215,6 +215,15 @@ def test_two_that_share_a_host_forget_nobody_whom_both_have_to_start_at_once(dat
         commits.close()
 
 
+def test_an_event_loop_that_closes_it_amid_a_write_is_not_what_the_write_waits_for(database: Database) -> None:
+    commits = GroupCommit(database.write, COUNTED, max_waiting=10, timeout=0.01, host=Greenlets())
+    database.open.clear()
+    assert gevent.spawn(commits.submit, 1).get(timeout=30) is UNAVAILABLE, "a disk that takes longer than anybody waits"
+    assert not commits.close(0.01), "and still does"
+    threading.Timer(0.05, database.open.set).start()
+    assert commits.close()
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():
