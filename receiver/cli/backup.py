@@ -196,7 +196,18 @@ def _opened(file: Path) -> Iterator[Backup]:
 
 def _warn_of_spool(spool: Spool) -> None:
     """What was acknowledged while the database was away, and is not in it yet, is not in its backup."""
-    if waiting := spool.status().waiting:
+    try:
+        waiting = spool.status().waiting
+    except OSError as error:
+        # The backup is made, and good: the exit status shall not say otherwise.
+        why = error.strerror or error
+        click.echo(
+            f"Warning: the backup is made; {spool.folder.absolute()} can't be read ({why}), so it is not known whether "
+            'replies wait there that are not in it: see "receiver doctor"',
+            err=True,
+        )
+        return
+    if waiting:
         click.echo(
             f"Warning: {waiting:,} replies are in the spool of this machine and not in the backup: "
             'see "receiver spool status", and back up again when it is empty',

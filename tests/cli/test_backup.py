@@ -243,3 +243,13 @@ def test_on_a_terminal_a_backup_is_told_as_a_table(sqlite: Filled) -> None:
     assert told.status == 0
     assert "ledger_head" in told.out
     assert "{" not in told.out
+
+
+def test_a_backup_is_good_though_the_spool_can_not_be_read(sqlite: Filled, run: Run, tmp_path: Path) -> None:
+    folder = spool_of(config.load()).folder
+    folder.parent.mkdir(parents=True)
+    folder.write_text("no folder")
+    made = run("db", "backup", "-o", "a.backup")
+    assert (made.status, len(made.rows)) == (0, 1)
+    assert f"Warning: the backup is made; {folder.absolute()} can't be read" in made.err
+    assert run("db", "check-backup", "a.backup").rows == made.rows
