@@ -1,7 +1,7 @@
 """``receiver services``: what people subscribe to, and the numbers that replies to it come in on."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -14,7 +14,7 @@ from receiver.store import services
 from .acts import own_act
 from .database import opened, settings
 from .options import limit_option
-from .output import Column, Format, format_option, hint, render
+from .output import Column, Format, Row, format_option, hint, render
 
 _COLUMNS = (
     Column("code", "code", fixed=True),
@@ -24,6 +24,10 @@ _COLUMNS = (
     Column("subscribers", "subscribers"),
     Column("created_at", "since (UTC+8)", fixed=True),
 )
+
+
+_REMOVED = (Column("code", "code", fixed=True), Column("status", "status", fixed=True))
+_CHANGED = (*_COLUMNS[:4], Column("status", "status", fixed=True))
 
 
 @click.group("services")
@@ -65,10 +69,7 @@ def list_(limit: int, after: str | None, chosen_format: Format) -> None:
     with opened(settings()) as store, store.reading() as connection:
         found = services.page(connection, after=after, limit=limit + 1)
         shown = rules.with_numbers(connection, found[:limit])
-    # In a table and in CSV side by side, as they are written; in JSON a list.
-    joined: Callable[[list[str]], Any] = list if chosen_format == "json" else " ".join
-    rows = [{**row, "numbers": joined(row["numbers"]), "prefixes": joined(row["prefixes"])} for row in shown]
-    render(rows, _COLUMNS, chosen_format)
+    _render(shown, _COLUMNS, chosen_format)
     if len(found) > limit:
         hint(f"There are more. Continue with: --after {shown[-1]['code']}")
 
@@ -78,7 +79,8 @@ def list_(limit: int, after: str | None, chosen_format: Format) -> None:
 @click.option("--name", required=True, help="What people call it.")
 @click.option("--number", "numbers", type=_number, multiple=True, help="A service number; repeat for several.")
 @click.option("--prefix", "prefixes", type=_number, multiple=True, help="How service numbers begin; repeatable.")
-def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...]) -> None:
+@format_option
+def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...], chosen_format: Format) -> None:
     """Add the service CODE, or change it: the name, and where any are given all numbers and prefixes.
 
     New replies are filed by them within two seconds; those that are stored already stay where they are. Exit status 1
@@ -91,7 +93,7 @@ def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...
     """
     with opened(settings()) as store:
         try:
-            rules.change(
+            is_new = rules.change(
                 store,
                 code,
                 name,
@@ -104,11 +106,17 @@ def add(code: str, name: str, numbers: tuple[str, ...], prefixes: tuple[str, ...
             raise click.ClickException(str(taken)) from None
         except ServiceError as wrong:
             raise click.UsageError(str(wrong)) from None
+        with store.reading() as connection:
+            row = services.get(connection, code)
+            now = rules.with_numbers(connection, [row] if row else [])
+    status = "added" if is_new else "changed"
+    _render([{**row, "status": status} for row in now], _CHANGED, chosen_format)
 
 
 @command.command("remove")
 @code_argument
-def remove(code: str) -> None:
+@format_option
+def remove(code: str, chosen_format: Format) -> None:
     """Remove the service CODE, where nobody ever subscribed to it. Replies that are filed under it stay so."""
     with opened(settings()) as store:
         try:
@@ -117,3 +125,11 @@ def remove(code: str) -> None:
             raise click.ClickException(f'{unknown}: see "receiver services list"') from None
         except InTheWay as subscribed:
             raise click.ClickException(str(subscribed)) from None
+    render([{"code": code, "status": "removed"}], _REMOVED, chosen_format)
+
+
+def _render(rows: Iterable[Row], columns: Sequence[Column], chosen_format: Format) -> None:
+    # In a table and in CSV side by side, as they are written; in JSON a list.
+    joined: Callable[[list[str]], Any] = list if chosen_format == "json" else " ".join
+    shown = [{**row, "numbers": joined(row["numbers"]), "prefixes": joined(row["prefixes"])} for row in rows]
+    render(shown, columns, chosen_format)

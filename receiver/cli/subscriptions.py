@@ -29,6 +29,11 @@ _COLUMNS = (
     Column("cancelled_by", "by message", style=lambda _: "dim", fixed=True, beneath="cancelled by "),
     Column("id", "id", style=lambda _: "dim", fixed=True, beneath=""),
 )
+_CHANGED = (
+    Column("phone", "phone", fixed=True),
+    Column("service", "service", widest=True),
+    Column("status", "status", fixed=True),
+)
 _IMPORTED = (
     Column("rows", "rows"),
     Column("new", "new"),
@@ -90,7 +95,9 @@ def list_(
 @click.argument("phone")
 @click.argument("service")
 @click.option("--since", type=Moment(), help="Since this date or time (China time unless it says). [default: now]")
-def add(phone: str, service: str, since: datetime | None) -> None:
+@reveal_option
+@format_option
+def add(phone: str, service: str, since: datetime | None, reveal: bool, chosen_format: Format) -> None:
     """Give PHONE the service SERVICE. Exit status 1 where PHONE is opted out, or there is no such service."""
     now = datetime.now(UTC)
     if since is not None and since > now:
@@ -103,7 +110,7 @@ def add(phone: str, service: str, since: datetime | None) -> None:
         raise click.ClickException("this phone is opted out: it can get no service unless the opt-out is lifted")
     if became is Subscribed.NO_SERVICE:
         raise click.ClickException(f'there is no service {service}: see "receiver services list"')
-    hint(became.value)
+    _tell(identity, service, became.value, reveal, chosen_format)
 
 
 @command.command("cancel")
@@ -111,7 +118,9 @@ def add(phone: str, service: str, since: datetime | None) -> None:
 @click.argument("service")
 @reason_option
 @actor_option
-def cancel(phone: str, service: str, reason: str, actor: str) -> None:
+@reveal_option
+@format_option
+def cancel(phone: str, service: str, reason: str, actor: str, reveal: bool, chosen_format: Format) -> None:
     """End the subscription of PHONE to SERVICE. That is no opt-out. Exit status 1 where there is none.
 
     \b
@@ -119,12 +128,13 @@ def cancel(phone: str, service: str, reason: str, actor: str) -> None:
       receiver subscriptions cancel 13912345678 news --reason "asked by telephone" --actor "Li Na"
     """
     chosen = settings()
-    identity = _identity(phone, chosen)
+    identity, service = _identity(phone, chosen), as_it_came(service)
     with opened(chosen) as store, store.writing() as connection:
         now = datetime.now(UTC)
-        cancelled = subscriptions.cancel(connection, identity, as_it_came(service), now, reason=reason, actor=actor)
+        cancelled = subscriptions.cancel(connection, identity, service, now, reason=reason, actor=actor)
     if not cancelled:
         raise click.ClickException('this phone does not have that service: see "receiver subscriptions list"')
+    _tell(identity, service, "cancelled", reveal, chosen_format)
 
 
 @command.command("import")
@@ -177,6 +187,11 @@ def import_(file: Path, skip_bad: bool, chosen_format: Format) -> None:
     counts = {"rows": wanted.rows, "new": new, "already": max(0, wanted.staged - opted_out - new)}
     kept = str(target) if bad or opted_out else None
     render([{**counts, "opted_out": opted_out, "rejected": bad, "rejected_file": kept}], _IMPORTED, chosen_format)
+
+
+def _tell(phone: str, service: str, status: str, reveal: bool, chosen_format: Format) -> None:
+    row = {"phone": phone, "service": service, "status": status}
+    render([row if reveal else masked(row, "phone")], _CHANGED, chosen_format)
 
 
 def _identity(phone: str, chosen: Settings) -> str:

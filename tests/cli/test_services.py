@@ -8,19 +8,23 @@ from tests.cli.conftest import Filled, Run
 
 def test_a_service_is_added_changed_listed_and_removed(filled: Filled, run: Run) -> None:
     assert run("services", "add", "news", "--name", "新闻", "--number", "10690001", "--prefix", "10690002").status == 0
-    assert run("services", "add", "offers", "--name", "优惠").status == 0
+    assert run("services", "add", "offers", "--name", "优惠").rows == [
+        {"code": "offers", "name": "优惠", "numbers": [], "prefixes": [], "status": "added"}
+    ]
     rows = run("services", "list").rows
     assert [(row["code"], row["name"], row["numbers"], row["prefixes"], row["subscribers"]) for row in rows] == [
         ("news", "新闻", ["10690001"], ["10690002"], 0),
         ("offers", "优惠", [], [], 0),
     ]
-    assert run("services", "add", "news", "--name", "News").status == 0
+    assert run("services", "add", "news", "--name", "News").rows == [
+        {"code": "news", "name": "News", "numbers": ["10690001"], "prefixes": ["10690002"], "status": "changed"}
+    ]
     assert run("services", "list", "--limit", "1").rows[0]["numbers"] == ["10690001"]
     assert run("services", "add", "news", "--name", "News", "--number", "10690009").status == 0
     [row, _] = run("services", "list").rows
     assert (row["name"], row["numbers"], row["prefixes"]) == ("News", ["10690009"], [])
     assert [row["code"] for row in run("services", "list", "--after", "news").rows] == ["offers"]
-    assert run("services", "remove", "news").status == 0
+    assert run("services", "remove", "news").rows == [{"code": "news", "status": "removed"}]
     assert run("services", "remove", "news").status == 1
     assert "offers" in run("services", "list", "--format", "csv").out
 

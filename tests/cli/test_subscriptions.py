@@ -24,8 +24,12 @@ def news(filled: Filled, run: Run) -> Filled:
 
 def test_a_phone_gets_a_service_and_ends_it(news: Filled, run: Run) -> None:
     assert run("subscriptions", "add", "+86 139 0000 0001", "news", "--since", "2025-06-03").status == 0
-    assert run("subscriptions", "add", "13900000001", "news").status == 0
-    assert run("subscriptions", "add", "13900000002", "offers").status == 0
+    assert run("subscriptions", "add", "13900000001", "news").rows == [
+        {"phone": "+86139****0001", "service": "news", "status": "already subscribed"}
+    ]
+    assert run("subscriptions", "add", "13900000002", "offers", "--reveal").rows == [
+        {"phone": "+8613900000002", "service": "offers", "status": "subscribed"}
+    ]
     rows = run("subscriptions", "list").rows
     assert [(row["phone"], row["service"]) for row in rows] == [
         ("+86139****0002", "offers"),
@@ -38,7 +42,7 @@ def test_a_phone_gets_a_service_and_ends_it(news: Filled, run: Run) -> None:
     cancel = ("subscriptions", "cancel", "139 0000 0001", "news")
     for unexplained in ((), WHY[:2], WHY[2:]):
         assert run(*cancel, *unexplained).status == 2
-    assert run(*cancel, *WHY).status == 0
+    assert run(*cancel, *WHY).rows == [{"phone": "+86139****0001", "service": "news", "status": "cancelled"}]
     assert run(*cancel, *WHY).status == 1
     [event] = run("optouts", "history", "13900000001").rows
     assert (event["type"], event["actor"]) == ("service_cancelled", "Li Na")

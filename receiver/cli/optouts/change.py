@@ -18,12 +18,12 @@ from receiver.cli.output import Column, Format, Row, format_option, hint, masked
 from receiver.optout.register import NotAPhone, Register, RegisterError
 from receiver.vocabulary.register import Source
 
-NEW, ALREADY = "opted out", "already opted out"
+NEW, ALREADY, LIFTED = "opted out", "already opted out", "no longer opted out"
 # More are a list: it is imported in steps, so that no reply waits for all of them.
 _MOST = 1_000
 _STYLES = {"opted_out": "bold red", "lifted": "green"}
 
-_ADDED = (Column("phone", "phone", fixed=True), Column("status", "status", fixed=True))
+_CHANGED = (Column("phone", "phone", fixed=True), Column("status", "status", fixed=True))
 _EVENTS = (
     Column("sequence", "event", fixed=True),
     Column("at", "at (UTC+8)", fixed=True),
@@ -73,14 +73,16 @@ def add(phones: tuple[str, ...], reason: str, actor: str, source: str, reveal: b
         )
     rows: list[Row] = [{"phone": phone, "status": NEW} for phone in sorted(added.new)]
     rows += [{"phone": phone, "status": ALREADY} for phone in sorted(added.repeated)]
-    render(rows if reveal else [masked(row, "phone") for row in rows], _ADDED, chosen_format)
+    render(rows if reveal else [masked(row, "phone") for row in rows], _CHANGED, chosen_format)
 
 
 @click.command("lift")
 @click.argument("phone")
 @reason_option
 @actor_option
-def lift(phone: str, reason: str, actor: str) -> None:
+@reveal_option
+@format_option
+def lift(phone: str, reason: str, actor: str, reveal: bool, chosen_format: Format) -> None:
     """Take back the opt-out of PHONE: it may be sent to again. Its history stays, its subscriptions stay cancelled.
 
     Only for a subscriber who asked for it. Exit status 1 where PHONE is not opted out.
@@ -94,7 +96,8 @@ def lift(phone: str, reason: str, actor: str) -> None:
         identity = Register(store, chosen.default_region).lift(
             phone, reason=reason, actor=actor, note=Act(Action.OPTOUT_LIFTED, actor, Via.CLI, phone)
         )
-    hint(f"{masked({'phone': identity}, 'phone')['phone']} is no longer opted out")
+    row = {"phone": identity, "status": LIFTED}
+    render([row if reveal else masked(row, "phone")], _CHANGED, chosen_format)
 
 
 @click.command("history")
