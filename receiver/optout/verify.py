@@ -46,26 +46,40 @@ def verify(
 ) -> Verification:
     """Work every hash out anew, and hold the register against the ledger.
 
-    ``pinned`` is a head's hash that was kept outside: it must be on the chain, else a tail that held it was cut off.
+    ``pinned`` is a head that was kept outside, ``HASH`` or ``SEQUENCE:HASH``: it must be on the chain, else a tail that
+    held it was cut off.
     Memory grows with the logarithm of the ledger. Raises StoreError.
     """
     with store.snapshot() as connection:
         total = ledger.count(connection)
         chain = _Chain()
-        pin_seen = pinned is None or pinned == GENESIS
+        pin = _Pin(pinned)
+        pin.look(0, GENESIS)
         for row in ledger.stream(connection):
             finding = _wrong(row, chain)
             if finding is not None:
                 return Verification(chain.sequence, chain.hash, finding)
             chain.add(row.sequence, row.hash)
-            pin_seen = pin_seen or row.hash == pinned
+            pin.look(row.sequence, row.hash)
             if row.sequence % 1_000 == 0:
                 progress(row.sequence, total)
         progress(chain.sequence, total)
-        finding = _wrong_end(ledger.head(connection), chain.sequence, chain.hash, pin_seen)
+        finding = _wrong_end(ledger.head(connection), chain.sequence, chain.hash, pin)
         if finding is not None:
             return Verification(chain.sequence, chain.hash, finding)
         return Verification(chain.sequence, chain.hash, None, _disagreements(connection))
+
+
+class _Pin:
+    """A head that was kept outside, and the number of the event that has its hash."""
+
+    def __init__(self, kept: str | None) -> None:
+        self.number, _, self.hash = (kept or "").rpartition(":")
+        self.found: int | None = None
+
+    def look(self, sequence: int, event_hash: str) -> None:
+        if event_hash == self.hash:
+            self.found = sequence
 
 
 class _Chain:
@@ -115,13 +129,15 @@ def _wrong(row: ledger.Written, chain: _Chain) -> Finding | None:
     return None
 
 
-def _wrong_end(head: tuple[int, str], sequence: int, previous: str, pin_seen: bool) -> Finding | None:
+def _wrong_end(head: tuple[int, str], sequence: int, previous: str, pin: _Pin) -> Finding | None:
     if head[0] > sequence:
         return Finding(sequence + 1, f"was removed: the head is further on, at event {head[0]}")
     if head != (sequence, previous):
         return Finding(sequence, "is not what the head's row says: events were added past it, or it was changed")
-    if not pin_seen:
+    if pin.hash and pin.found is None:
         return Finding(sequence, "is the last, and the pinned head is not on the chain: its tail was cut off")
+    if pin.number and pin.number != str(pin.found):
+        return Finding(sequence, f"is the last, and the pinned head is event {pin.found}: its number is another")
     return None
 
 

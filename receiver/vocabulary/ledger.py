@@ -10,6 +10,7 @@ events.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +19,8 @@ from typing import Any
 from uuid import UUID
 
 GENESIS = "0" * 64
+# A head as people keep it: its hash, with its number before it where that was kept too.
+KEPT_HEAD = re.compile("(?:(?:0|[1-9][0-9]*):)?[0-9a-f]{64}")
 
 
 class EventType(StrEnum):

@@ -82,7 +82,9 @@ def test_a_lift_is_refused_for_a_phone_with_none(filled: Filled, run: Run) -> No
 
 def test_who_was_lifted_and_stopped_again_shows_the_whole_history(filled: Filled, run: Run) -> None:
     message = filled.reply(b"src=13900000001&dst=1069&msg=0000")
-    assert run("optouts", "lift", "+86 139 0000 0001", *WHY).status == 0
+    assert run("optouts", "lift", "+86 139 0000 0001", *WHY).rows == [
+        {"phone": "+86139****0001", "status": "no longer opted out"}
+    ]
     assert run("optouts", "check", PHONE).status == 0
     run("optouts", "add", PHONE, "--reason", "changed her mind", "--actor", "Wang")
     events = run("optouts", "history", PHONE).rows
@@ -134,6 +136,13 @@ def test_a_ledger_as_it_was_is_verified(filled: Filled, run: Run) -> None:
     run("optouts", "add", "13900000002", *WHY)
     assert run("optouts", "verify", "--head", pinned["head"]).status == 0
     assert run("optouts", "verify", "--head", pinned["head"].upper()).status == 0
+    assert run("optouts", "verify", "--head", f"1:{pinned['head']}").status == 0
+    other = run("optouts", "verify", "--head", f"2:{pinned['head']}")
+    assert (other.status, "the pinned head is event 1" in other.rows[0]["problem"]) == (1, True)
+    for wrong in ("12", f"01:{pinned['head']}", f"{pinned['head']}:1"):
+        assert run("optouts", "verify", "--head", wrong).status == 2
+    made = run("db", "backup", "-o", "a.backup").rows[0]["ledger_head"]
+    assert run("optouts", "verify", "--head", made).status == 0
     lost = run("optouts", "verify", "--head", "f" * 64)
     assert lost.status == 1
     assert "pinned" in lost.rows[0]["problem"]

@@ -44,6 +44,7 @@ _SAID = (
     _("was edited: its hash is not that of what it says"),
     _("is not what the head's row says: events were added past it, or it was changed"),
     _("is the last, and the pinned head is not on the chain: its tail was cut off"),
+    _("is the last, and the pinned head is event %(event)s: its number is another"),
     _("%(phone)s is opted out by the ledger, and not in the register"),
     _("%(phone)s is not opted out by the ledger, but is in the register"),
     _("%(phone)s is opted out with another %(fields)s in the register than in the ledger"),

@@ -1,7 +1,6 @@
 """``receiver optouts proof`` and ``check-proof``: for an auditor, what happened to one phone's opt-outs."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,20 +15,9 @@ from receiver.optout.proof import NothingKnown, prove
 from receiver.optout.proof_check import check
 from receiver.optout.proof_forms import rendered
 
+from .head import METAVAR, Head
+
 _LARGEST = 256 * 1024 * 1024
-_HEAD = re.compile("(?:(?:0|[1-9][0-9]*):)?[0-9a-f]{64}")
-
-
-class _Head(click.ParamType[str]):
-    """A head as it was kept outside: its hash, with its number before it where that was kept too."""
-
-    name = "head"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        written = str(value).strip().lower()
-        if not _HEAD.fullmatch(written):
-            self.fail("write the head's 64 hexadecimal digits, or its number and them, like 42:9af1…", param, ctx)
-        return written
 
 
 @click.command("proof")
@@ -44,7 +32,7 @@ class _Head(click.ParamType[str]):
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file, not to standard output.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@click.option("--head", type=_Head(), metavar="[SEQUENCE:]HASH", help="Say if the ledger's head is not this one.")
+@click.option("--head", type=Head(), metavar=METAVAR, help="Say if the ledger's head is not this one.")
 def proof(
     phone: str, chosen_format: Literal["json", "pdf", "html"], output: Path | None, force: bool, head: str | None
 ) -> None:
@@ -79,8 +67,8 @@ def proof(
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--head",
-    type=_Head(),
-    metavar="[SEQUENCE:]HASH",
+    type=Head(),
+    metavar=METAVAR,
     help="The ledger's head as it was kept outside: the proof's must be the same.",
 )
 def check_proof(file: IO[bytes], head: str | None) -> None:

@@ -1,8 +1,5 @@
 """``receiver optouts verify``: whether the ledger is what it was."""
 
-import re
-from typing import Any
-
 import click
 
 from receiver.cli.acts import watched
@@ -10,7 +7,8 @@ from receiver.cli.database import opened, settings
 from receiver.cli.output import Column, Format, details, format_option
 from receiver.optout.verify import verify as verification
 
-_HASH = re.compile("[0-9a-f]{64}")
+from .head import METAVAR, Head
+
 _COLUMNS = (
     Column("ok", style=lambda ok: "green" if ok else "bold red"),
     Column("events"),
@@ -20,20 +18,8 @@ _COLUMNS = (
 )
 
 
-class _Head(click.ParamType[str]):
-    """The hash of an event."""
-
-    name = "hash"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        written = str(value).strip().lower()
-        if not _HASH.fullmatch(written):
-            self.fail("write the 64 hexadecimal digits that an earlier verify printed as head", param, ctx)
-        return written
-
-
 @click.command("verify")
-@click.option("--head", type=_Head(), metavar="HASH", help="A head printed earlier and kept elsewhere; must be there.")
+@click.option("--head", type=Head(), metavar=METAVAR, help="A head printed earlier and kept elsewhere; must be there.")
 @format_option
 def verify(head: str | None, chosen_format: Format) -> None:
     """Work the whole ledger out anew: nothing was edited, removed, inserted or moved, and the register agrees with it.
@@ -42,13 +28,15 @@ def verify(head: str | None, chosen_format: Format) -> None:
     wrong.
 
     Whoever may write to the database could replace the whole ledger, or cut off its end. So keep the head's hash
-    elsewhere (print it, mail it to someone), and give it here: every later ledger must contain it.
+    elsewhere (print it, mail it to someone), and give it here: every later ledger must contain it. "receiver db backup"
+    prints it with its number before it; both forms are taken.
 
     \b
     Examples:
       receiver optouts verify
       receiver optouts verify --format json >> heads.jsonl
       receiver optouts verify --head 9af15b336e6a9619928537df30b2e6a2376569fcf9d7e773eccede65606529a0
+      receiver optouts verify --head 42:9af15b336e6a9619928537df30b2e6a2376569fcf9d7e773eccede65606529a0
     """
     with opened(settings()) as store, watched("verifying") as progress:
         found = verification(store, pinned=head, progress=progress)

@@ -179,6 +179,8 @@ def test_the_ledger_is_verified_with_its_head_and_a_tampered_one_is_found(fresh_
     assert "The ledger is what it was" in right
     assert head in right
     assert "on its chain" in right
+    assert "on its chain" in li.post("/optouts/ledger", head=f"1:{head}").words
+    assert "the pinned head is event 1" in li.post("/optouts/ledger", head=f"2:{head}").words
     assert "its tail was cut off" in li.post("/optouts/ledger", head="0" * 63 + "1").words
     assert li.post("/optouts/ledger", head="xyz").status == 422
     with fresh_admin.store.writing() as transaction:

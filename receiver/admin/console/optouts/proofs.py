@@ -1,7 +1,5 @@
 """What convinces others: the proof of one subscriber's opt-outs, and the verification of the whole ledger."""
 
-import re
-
 from flask import Response, abort, make_response, render_template, request
 
 from receiver.access import Action
@@ -12,6 +10,7 @@ from receiver.optout.proof_facts import sections
 from receiver.optout.proof_forms import MEDIA, ProofForm, rendered
 from receiver.optout.verify import verify
 from receiver.store import ledger
+from receiver.vocabulary.ledger import KEPT_HEAD
 from receiver.vocabulary.proof import Document
 
 from ...parts import parts
@@ -21,7 +20,6 @@ from ..problems import told
 from ..visitor import act
 from .pages import pages, subscriber
 
-_HASH = re.compile("[0-9a-f]{64}")
 _LONGEST_HASH = 200
 
 
@@ -58,8 +56,10 @@ def verify_ledger() -> Response:
     """It changes nothing: what is found is shown, not kept."""
     form = Form(request.form)
     pinned = form.line("head", longest=_LONGEST_HASH, needed=False).lower()
-    if pinned and not _HASH.fullmatch(pinned):
-        form.errors["head"] = gettext("Write the 64 hexadecimal digits of a head that was kept.")
+    if pinned and not KEPT_HEAD.fullmatch(pinned):
+        form.errors["head"] = gettext(
+            "Write the 64 hexadecimal digits of a head that was kept, or its number and them, like 42:9af1…."
+        )
     if form.errors:
         return make_response(_ledger(form), 422)
     found = verify(parts().store, pinned=pinned or None)
