@@ -23,10 +23,14 @@ from tests.demo.running import Demo, demonstrating
 
 LOCALES, THEMES, WIDTHS = ("zh", "en"), ("light", "dark"), (1280, 390)
 FOLDER = Path("screenshots")
-# What the READMEs show, small: pages by their names, as much as a window has.
-README, README_FOLDER = ("overview.show", "replies.index", "replies.conversation"), Path("docs/images")
+# What the READMEs and docs/ show, small: pages by their names, as much as a window has.
+SHOWN = (
+    "overview.show", "replies.index", "replies.conversation", "replies.show",
+    "optouts.show", "sends.show", "health.show",
+)  # fmt: skip
+SHOWN_FOLDER = Path("docs/images")
 _HEIGHT = 844
-_README_COLOURS = 96
+_SHOWN_COLOURS = 96
 _DRAWN_MS = 250
 
 
@@ -59,8 +63,8 @@ def take(
         outside.close()
 
 
-def take_for_readmes(demo: Demo, browser: Browser, found: Sequence[Page], folder: Path) -> Iterator[Path]:
-    """Take the pictures of the READMEs, in few colours; each one's file."""
+def take_for_docs(demo: Demo, browser: Browser, found: Sequence[Page], folder: Path) -> Iterator[Path]:
+    """Take the pictures of the READMEs and docs/, in few colours; each one's file."""
     cookie = session(demo)
     for locale in LOCALES:
         inside = _context(demo, browser, {LOCALE: locale, THEME: "light", SESSION: cookie}, WIDTHS[0])
@@ -70,7 +74,7 @@ def take_for_readmes(demo: Demo, browser: Browser, found: Sequence[Page], folder
             page.wait_for_timeout(_DRAWN_MS)
             file = folder / f"{each.name.replace('.', '-')}-{locale}.png"
             with Image.open(BytesIO(page.screenshot())) as taken:
-                few = taken.convert("RGB").quantize(_README_COLOURS, dither=Image.Dither.NONE)
+                few = taken.convert("RGB").quantize(_SHOWN_COLOURS, dither=Image.Dither.NONE)
                 few.save(file, optimize=True)
             page.close()
             yield file
@@ -90,14 +94,14 @@ def _context(demo: Demo, browser: Browser, cookies: dict[str, str], width: int) 
 @click.option("--locale", type=click.Choice(LOCALES), help="One language alone.")
 @click.option("--theme", type=click.Choice(THEMES), help="One theme alone.")
 @click.option("--width", type=click.Choice([str(width) for width in WIDTHS]), help="One width alone.")
-@click.option("--readme", is_flag=True, help=f"Those of the READMEs alone, small, into {README_FOLDER}/.")
+@click.option("--docs", is_flag=True, help=f"Those of READMEs and docs alone, small, into {SHOWN_FOLDER}/.")
 @click.option("--to", "folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def main(
-    names: tuple[str, ...], locale: str | None, theme: str | None, width: str | None, readme: bool, folder: Path
+    names: tuple[str, ...], locale: str | None, theme: str | None, width: str | None, docs: bool, folder: Path
 ) -> None:
     """Take pictures of every page, or of those whose name begins with one of NAMES, like "people"."""
     logging.disable(logging.WARNING)  # of the application that is asked for its pages alone, and has no database
-    folder = README_FOLDER if readme else folder
+    folder = SHOWN_FOLDER if docs else folder
     folder.mkdir(parents=True, exist_ok=True)
     looks = [
         (each_locale, each_theme, each_width)
@@ -109,9 +113,9 @@ def main(
         pages = [page for page in found.pages() if not names or page.name.startswith(names)]
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(**LAUNCH)
-            if readme:
-                pages = [page for page in pages if page.name in README]
-                taken = list(take_for_readmes(demo, browser, pages, folder))
+            if docs:
+                pages = [page for page in pages if page.name in SHOWN]
+                taken = list(take_for_docs(demo, browser, pages, folder))
             else:
                 taken = list(take(demo, browser, pages, looks, folder))
             browser.close()
