@@ -15,6 +15,7 @@ from receiver.tally import Role
 from receiver.vocabulary.silence import WEEKS, silence
 from receiver.worker.roster import task_names
 from receiver.worker.status import State, status
+from receiver.worker.verifying import is_broken
 
 from .family import Family
 from .reachable import UP
@@ -27,7 +28,9 @@ SIZE = Family("receiver_database_size_bytes", "Size of the database", _ADMIN)
 OPTOUTS = Family("receiver_optouts", "Phones that are opted out", _ADMIN)
 EVENTS = Family("receiver_ledger_events", "Events in the ledger", _ADMIN)
 INTACT = Family(
-    "receiver_ledger_intact", "1 where the ledger ends with the event that its head names, or has none", _ADMIN
+    "receiver_ledger_intact",
+    "1 where the ledger ends with the event that its head names, and the worker's daily verification found nothing",
+    _ADMIN,
 )
 QUARANTINE = Family("receiver_quarantine_waiting", "Deliveries in quarantine that nobody has taken in", _ADMIN)
 BATCHES = Family("receiver_send_batches", "Batches of texts that are not answered yet", _ADMIN, ("state",))
@@ -85,7 +88,7 @@ class Database:
         yield SIZE.is_(found.size)
         yield OPTOUTS.is_(found.optouts)
         yield EVENTS.is_(found.events)
-        yield INTACT.is_(found.is_ledger_intact)
+        yield INTACT.is_(found.is_ledger_intact and not any(map(is_broken, found.tasks)))
         yield QUARANTINE.is_(found.quarantined)
         yield BATCHES.metric(((name,), many) for name, many in found.batches.items())
         yield SEND_LAG.is_((state.now - found.due_since).total_seconds() if found.due_since else 0)

@@ -8,9 +8,10 @@ from receiver.store.errors import StoreError
 from receiver.vocabulary import mask_phones
 
 from .lease import LeaseLost
+from .verifying import LedgerBroken
 
 # Their words are made by us, or of an operating system or driver that knows of no reply.
-_SPOKEN = (ConfigurationError, GatewayError, LeaseLost, OSError, PollingError, StoreError)
+_SPOKEN = (ConfigurationError, GatewayError, LeaseLost, LedgerBroken, OSError, PollingError, StoreError)
 _LONGEST = 300
 
 

@@ -15,7 +15,7 @@ from receiver.optout.subscribing import tidy
 from receiver.store import send_batches
 from receiver.store.store import Store
 
-from . import counting, indexing, retention
+from . import counting, indexing, retention, verifying
 from .lease import Lease
 from .task import Chore, Ran, Task, Wait
 
@@ -70,7 +70,8 @@ class Parts:
 
 def task_names(settings: Settings) -> list[str]:
     """The tasks that a worker with these settings runs."""
-    names = [indexing.NAME, counting.NAME, *([task_name(settings.gateway_name or "")] if settings.poll else [])]
+    names = [indexing.NAME, counting.NAME, verifying.NAME]
+    names += [task_name(settings.gateway_name or "")] if settings.poll else []
     names += [retention.NAME] if settings.retention_days else []
     return [*names, SEND] if settings.gateway_name and settings.gateway_password else names
 
@@ -81,6 +82,7 @@ def tasks(parts: Parts) -> list[Task]:
         SEND: _send,
         indexing.NAME: _index,
         counting.NAME: _count,
+        verifying.NAME: _verify,
         retention.NAME: _purge,
     }
     return [makers.get(name, _poll)(parts) for name in task_names(parts.settings)]
@@ -150,6 +152,10 @@ def _index(parts: Parts) -> Task:
 
 def _count(parts: Parts) -> Task:
     return counting.task(parts.store)
+
+
+def _verify(parts: Parts) -> Task:
+    return verifying.task(parts.store)
 
 
 def _purge(parts: Parts) -> Task:

@@ -30,7 +30,7 @@ def well(filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     monkeypatch.setenv("RECEIVER_ALLOWED_SOURCES", "203.81.21.34")
     filled.reply(b"src=13900000001&dst=1069&msg=0000")
     Act(Action.DATABASE_BACKED_UP, "li", Via.CLI, "x").record(filled.store)
-    for name in ("search-index", "counts", "send"):
+    for name in ("search-index", "counts", "ledger", "send"):
         leases = Leases(filled.store)
         lease = leases.claim(name, leases.look(name), 60)
         assert lease is not None

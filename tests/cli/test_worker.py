@@ -72,7 +72,7 @@ def test_it_is_a_list_like_the_others(form: str, sqlite: Filled, run: Run) -> No
 def test_on_a_terminal_it_says_which_never_ran(sqlite: Filled) -> None:
     ran = on_terminal(["worker", "tasks"])
     assert ran.status == 0
-    assert "Never run yet: search-index, counts, poll:demo, send" in ran.out
+    assert "Never run yet: search-index, counts, ledger, poll:demo, send" in ran.out
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["worker", "tasks"]])

@@ -46,13 +46,19 @@ def test_a_new_installation_waits_for_its_worker(settings: Settings, store: Stor
     found = health(settings, store)
     assert [found[place].says for place in (0, 2, 3)] == [Says.DATABASE_WRITES, Says.PUSHED_NONE, Says.SPOOL_EMPTY]
     assert {each.task: each.says for each in found if each.task} == dict.fromkeys(
-        ["search-index", "counts", "poll:demo", "send"], Says.TASK_NEVER
+        ["search-index", "counts", "ledger", "poll:demo", "send"], Says.TASK_NEVER
     )
 
 
 def test_tasks_are_told_by_how_they_stand(settings: Settings, store: Store) -> None:
     leases = Leases(store)
-    for name, error in (("search-index", None), ("counts", None), ("send", "Refusal: 6013"), ("poll:other", None)):
+    for name, error in (
+        ("search-index", None),
+        ("counts", None),
+        ("ledger", None),
+        ("send", "Refusal: 6013"),
+        ("poll:other", None),
+    ):
         lease = leases.claim(name, leases.look(name), 60)
         assert lease is not None
         lease.finish(60, error=error)
@@ -62,6 +68,7 @@ def test_tasks_are_told_by_how_they_stand(settings: Settings, store: Store) -> N
     assert told == {
         "search-index": (Says.TASK_WELL, Level.GOOD),
         "counts": (Says.TASK_WELL, Level.GOOD),
+        "ledger": (Says.TASK_WELL, Level.GOOD),
         "send": (Says.TASK_FAILING, Level.BAD),
         "poll:demo": (Says.TASK_STUCK, Level.BAD),
     }, "what is off is not told of"

@@ -181,7 +181,7 @@ def test_sigterm_to_an_idle_worker_ends_it_with_status_zero(store: Store, databa
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    assert "working: search-index, counts, poll-spool" in process.stderr.readline()
+    assert "working: search-index, counts, ledger, poll-spool" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=WITHIN)
     assert (process.returncode, said) == (0, "")

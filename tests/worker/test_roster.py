@@ -16,11 +16,14 @@ ACCOUNT = {"gateway_name": "demo", "gateway_password": "secret-word"}
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        ({}, ["search-index", "counts"]),
-        (ACCOUNT, ["search-index", "counts", "send"]),
-        ({"retention_days": 90}, ["search-index", "counts", "retention"]),
-        ({**ACCOUNT, "poll": True}, ["search-index", "counts", "poll:demo", "send"]),
-        ({**ACCOUNT, "poll": True, "gateway_name": "n" * 200}, ["search-index", "counts", "poll:" + "n" * 90, "send"]),
+        ({}, ["search-index", "counts", "ledger"]),
+        (ACCOUNT, ["search-index", "counts", "ledger", "send"]),
+        ({"retention_days": 90}, ["search-index", "counts", "ledger", "retention"]),
+        ({**ACCOUNT, "poll": True}, ["search-index", "counts", "ledger", "poll:demo", "send"]),
+        (
+            {**ACCOUNT, "poll": True, "gateway_name": "n" * 200},
+            ["search-index", "counts", "ledger", "poll:" + "n" * 90, "send"],
+        ),
     ],
 )
 def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[str], tmp_path: Path) -> None:
@@ -34,7 +37,7 @@ def test_there_is_a_task_for_what_is_set_up(given: dict[str, Any], names: list[s
     assert all(
         settings.gateway_timeout < task.lease
         for task in made
-        if task.name not in ("search-index", "counts", "retention")
+        if task.name not in ("search-index", "counts", "ledger", "retention")
     )
     assert [chore.name for chore in chores(parts)] == ["poll-spool", "push-spool", "killed-imports", "sqlite-log"]
     parts.intake.close()

@@ -74,6 +74,7 @@ TASK_STATES: dict[str, Words] = {
 TASKS: dict[str, Words] = {
     "search-index": lazy_gettext("Search index"),
     "counts": lazy_gettext("Statistics"),
+    "ledger": lazy_gettext("Verifying the ledger"),
     "poll": lazy_gettext("Pulling replies"),
     "send": lazy_gettext("Sending"),
     "retention": lazy_gettext("Purging what is old"),
