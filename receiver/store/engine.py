@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from receiver import tally
 
-from . import sqlite_file
+from . import sqlite_file, sqlite_idle
 
 # Seconds. Long enough for another writer's transaction, shorter than the wait of whoever waits for us.
 LOCK_TIMEOUT = 4
@@ -55,6 +55,8 @@ def open_engine(url: str | URL, *, pooled: bool = True, relaxed: bool = False) -
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _relax if relaxed else _set_pragmas)
         sqlite_file.watch(engine)
+        if pooled:
+            sqlite_idle.let_go(engine)
         if not relaxed:
             event.listen(engine, "begin", _begin_immediate)
     else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import delete, exc, func, select, text
 
 from receiver.store import sqlite_file as watched
+from receiver.store import sqlite_idle
 from receiver.store.engine import LOCK_TIMEOUT, open_engine
 from receiver.store.errors import Unavailable
 from receiver.store.store import Store
@@ -82,6 +84,7 @@ def test_what_was_committed_to_a_log_that_is_deleted_is_rescued_and_no_second_on
     sqlite_url: str, deleted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watched, "_SETTLED_WITHIN", 0.0)
+    monkeypatch.setattr(sqlite_idle, "_LOOK_EVERY", 600.0)
     one, other = Store(sqlite_url), Store(sqlite_url)
     one.record([reply("a")], [], WINDOW)
     other.record([reply("b")], [], WINDOW)
@@ -103,6 +106,25 @@ def test_what_was_committed_to_a_log_that_is_deleted_is_rescued_and_no_second_on
         assert [row.text for row in rows(copied, messages)] == ["a", "b", "c", "e", "f"]
         with copied.reading() as connection:
             assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+
+
+def test_a_process_in_which_nothing_happens_does_not_keep_others_from_a_new_log(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_idle, "_LOOK_EVERY", 0.05)
+    one, idle = Store(sqlite_url), Store(sqlite_url)
+    idle.record([reply("a")], [], WINDOW)
+    one.record([reply("b")], [], WINDOW)
+    Path(f"{sqlite_file(sqlite_url)}-wal").unlink()
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(Unavailable):
+            one.record([reply("c")], [], WINDOW)
+            break
+        assert time.monotonic() < deadline
+    assert {row.text for row in rows(one, messages)} == {"a", "b", "c"}
+    one.close()
+    idle.close()
 
 
 def test_files_that_come_and_go_by_right_are_no_alarm(sqlite_url: str) -> None:
