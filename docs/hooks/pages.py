@@ -16,7 +16,7 @@ _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _FROM_ELSEWHERE = re.compile(
     r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//", re.IGNORECASE
 )
-_ENGLISH_ONLY = '!!! note ""\n    本页暂无中文版，以下为英文。\n\n'
+_ENGLISH_ONLY = '\n!!! note ""\n    本页暂无中文版，以下为英文。\n'
 
 log = logging.getLogger("mkdocs.hooks.pages")
 
@@ -33,7 +33,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         if (place := f"<!-- {name} -->") in markdown:
             markdown = markdown.replace(place, made(page.file.locale))
     is_fallback = page.file.locale_alternate_of == "zh" and page.file.locale != "zh"
-    return _ENGLISH_ONLY + markdown if is_fallback else markdown
+    return markdown.replace("\n", "\n" + _ENGLISH_ONLY, 1) if is_fallback else markdown  # below the heading
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> None:

@@ -71,11 +71,10 @@ def _options(context: click.Context) -> Iterator[str]:
     if records:
         yield from ("| option | |", "| --- | --- |")
         for flags, meaning in records:
-            escaped = flags.replace("|", r"\|")
-            yield f"| `{escaped}` | {_plain(' '.join(meaning.split()))} |"
+            yield f"| <code>{_plain(flags)}</code> | {_plain(' '.join(meaning.split()))} |"
         yield ""
 
 
 def _plain(said: str) -> str:
     """``said`` where nothing in it is Markdown."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", said).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return re.sub(r"[\\`*_\[\]<>|&]", lambda special: f"&#{ord(special[0])};", said)
