@@ -51,6 +51,10 @@ soak: .venv/.dev ## an hour of make chaos, sends to ten thousand killed at each 
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout=0 --hypothesis-profile=soak \
 		$(shell grep -lrE "^(from|import) (hypothesis|schemathesis)" --include="test_*.py" tests) $(ARGS)
 
+.PHONY: test-system
+test-system: .venv/.dev ## the five that follow at once: all tests that need Debian packages, but that of the image
+	@$(BIN)/python -m pytest -n $(JOBS) --dist load -m "kannel or deploy or host or docs or browser" $(ARGS)
+
 .PHONY: test-kannel
 test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages kannel and kannel-extras)
 	@$(BIN)/python -m pytest -m kannel tests/kannel $(ARGS)
@@ -58,10 +62,6 @@ test-kannel: .venv/.dev ## have a real gateway push (needs the Debian packages k
 .PHONY: test-deploy
 test-deploy: .venv/.dev ## run what deploy/ has: a real nginx, Caddy and Prometheus, systemd's own checks (needs the Debian packages nginx, caddy, openssl, prometheus and systemd)
 	@$(BIN)/python -m pytest -n 2 --dist load -m deploy tests/deploy $(ARGS)
-
-.PHONY: test-image
-test-image: .venv/.dev ## build the image and run it (needs the Debian packages buildah, debootstrap and docker-compose, a network, and root)
-	@$(BIN)/python -m pytest -m image --timeout 900 tests/deploy $(ARGS)
 
 .PHONY: test-host
 test-host: .venv/.dev ## real full disks, a clock that jumps, and whether what is answered is on disk (needs the Debian packages strace, gcc and libc6-dev, and root)
@@ -74,6 +74,10 @@ test-docs: .venv/.dev ## type every command of the documentation (needs the Debi
 .PHONY: test-browser
 test-browser: .venv/.dev ## use the console in a browser (needs the Debian packages chromium and fonts-noto-cjk)
 	@$(BIN)/python -m pytest -n 2 --dist load -m browser tests/admin/console $(ARGS)
+
+.PHONY: test-image
+test-image: .venv/.dev ## build the image and run it (needs the Debian packages buildah, debootstrap and docker-compose, a network, and root)
+	@$(BIN)/python -m pytest -m image --timeout 900 tests/deploy $(ARGS)
 
 .PHONY: screenshots
 screenshots: .venv/.dev ## take pictures of every page into screenshots/ (needs chromium and fonts-noto-cjk; ARGS="overview --locale zh" to choose)
