@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 PATH = "/metrics"
 # One is answered after the other; who asks slowly keeps others for no longer than this.
-_REQUEST_SECONDS = 3.0
+_REQUEST_SECONDS = 1.0
 
 
 def listening(bind: str | None) -> socket.socket | None:

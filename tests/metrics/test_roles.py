@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from receiver import tally
@@ -15,7 +15,6 @@ from receiver.metrics import database, family, machine, pulled, reachable, scrap
 from receiver.metrics.listener import listening
 from tests.callback.raw import ask, get
 from tests.metrics.reading import Told, documented, scraped, values
-from tests.postgres import create_database, drop_database
 from tests.processes import Process
 from tests.serving import Server, free_port
 from tests.worker.test_processes import eventually
@@ -57,11 +56,11 @@ def test_names_follow_the_conventions() -> None:
 
 
 def test_two_processes_of_the_callback_are_told_of_as_one_and_one_that_is_killed_forgets_nothing(
-    server_url: Callable[[], str], tmp_path: Path
+    postgresql_url: str, tmp_path: Path
 ) -> None:
-    url, port = create_database(server_url()), free_port()
+    port = free_port()
     env = {"RECEIVER_CALLBACK_PROCESSES": "2", "RECEIVER_CALLBACK_METRICS_BIND": f"127.0.0.1:{port}"}
-    with Server(url, tmp_path, env) as server:
+    with Server(postgresql_url, tmp_path, env, migrate=False) as server:
 
         def push(number: int) -> None:
             for each in range(20):
@@ -86,7 +85,6 @@ def test_two_processes_of_the_callback_are_told_of_as_one_and_one_that_is_killed
         assert (after["receiver_answers_total{answer=0}"], after["receiver_answers_total{answer=-1}"]) == (80, 1)
         assert after["receiver_quarantined_total{reason=missing-msg}"] == 1
         assert after["receiver_database_up"] == 1
-    drop_database(server_url(), url)
 
 
 def eventually_started(port: int, processes: int) -> None:
@@ -94,10 +92,10 @@ def eventually_started(port: int, processes: int) -> None:
         pass
 
 
-def test_nothing_but_metrics_is_there_and_none_is_where_the_gateway_calls(tmp_path: Path) -> None:
+def test_nothing_but_metrics_is_there_and_none_is_where_the_gateway_calls(sqlite_url: str, tmp_path: Path) -> None:
     told, of_worker = free_port(), free_port()
-    url = f"sqlite:///{tmp_path / 'receiver.db'}"
-    with Server(url, tmp_path, {"RECEIVER_CALLBACK_METRICS_BIND": f"127.0.0.1:{told}"}) as callback:
+    env = {"RECEIVER_CALLBACK_METRICS_BIND": f"127.0.0.1:{told}"}
+    with Server(sqlite_url, tmp_path, env, migrate=False) as callback:
         status, headers, body = scraped(told)
         assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
         assert headers["Server"] is None
@@ -120,11 +118,11 @@ def test_nothing_but_metrics_is_there_and_none_is_where_the_gateway_calls(tmp_pa
             assert of_it["receiver_gateway_refusals_total{code=6003}"] == 0
 
 
-def test_who_asks_slowly_keeps_nobody_else_from_asking(tmp_path: Path) -> None:
+def test_who_asks_slowly_keeps_nobody_else_from_asking(sqlite_url: str, tmp_path: Path) -> None:
     told = free_port()
     env = {"RECEIVER_CALLBACK_METRICS_BIND": f"127.0.0.1:{told}"}
     with (
-        Server(f"sqlite:///{tmp_path / 'receiver.db'}", tmp_path, env) as callback,
+        Server(sqlite_url, tmp_path, env, migrate=False) as callback,
         socket.create_connection(("127.0.0.1", told)) as slow,
     ):
         slow.sendall(b"GET /met")
@@ -132,11 +130,11 @@ def test_who_asks_slowly_keeps_nobody_else_from_asking(tmp_path: Path) -> None:
         assert scraped(told)[0] == 200
 
 
-def test_a_port_that_is_taken_is_said_and_no_reason_not_to_receive(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_and_no_reason_not_to_receive(sqlite_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         assert listening(bind) is None
         env = {"RECEIVER_CALLBACK_METRICS_BIND": bind}
-        with Server(f"sqlite:///{tmp_path / 'receiver.db'}", tmp_path, env) as callback:
+        with Server(sqlite_url, tmp_path, env, migrate=False) as callback:
             assert ask(callback.port, get(b"/recv.asp?src=13900000001&dst=1069&msg=a")).body == b"0"
             assert f"metrics can't be told at {bind}: Address already in use" in callback.log
