@@ -36,6 +36,11 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return markdown.replace("\n", "\n" + _ENGLISH_ONLY, 1) if is_fallback else markdown  # below the heading
 
 
+def on_post_template(output: str, *, template_name: str, config: Any) -> str:
+    """No map of the site where nobody knows yet at which address it will be."""
+    return "" if template_name == "sitemap.xml" and not config.site_url else output
+
+
 def on_post_page(output: str, *, page: Any, **_: Any) -> None:
     """Nobody who reads a page is told on to somebody else: a page that loads from elsewhere is a warning."""
     if found := _FROM_ELSEWHERE.search(output):

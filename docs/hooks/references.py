@@ -6,12 +6,15 @@ Each takes the page's language; what the code says in English alone is English i
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from receiver import cli, config
 from receiver.cli.manual import every_command
 from receiver.gateway.client import meaning_of, refusals
+
+CHINESE_README = Path(__file__).parents[2] / "README.zh-CN.md"
 
 
 def commands(_language: str) -> str:
@@ -29,18 +32,26 @@ def commands(_language: str) -> str:
     return "\n".join(lines)
 
 
-def settings(_language: str) -> str:
-    """A table of every setting, its default and its meaning."""
-    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+def settings(language: str) -> str:
+    """A table of every setting, its default and its meaning; in Chinese the one that the README gives."""
+    in_chinese = _meanings(CHINESE_README.read_text()) if language == "zh" else {}
+    heading = "| 设置 | 默认值 | 含义 |" if language == "zh" else "| setting | default | meaning |"
+    lines = [heading, "| --- | --- | --- |"]
     for name, field in config.Settings.model_fields.items():
         variable = config.PREFIX + name.upper()
         default = ",".join(map(str, field.default)) if isinstance(field.default, list) else field.default
         shown = {None: "", False: "`off`", "": ""}.get(default, f"`{default}`")
-        meaning = _plain(field.description or "")
-        if name.upper() in config.SECRETS:
+        meaning = in_chinese[name.upper()] if language == "zh" else _plain(field.description or "")
+        if name.upper() in config.SECRETS and language != "zh":
             meaning += f"; or its file: `{variable}_FILE`"
         lines.append(f"| `{variable}` | {shown} | {meaning} |")
     return "\n".join(lines)
+
+
+def _meanings(readme: str) -> dict[str, str]:
+    without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", readme)
+    rows = re.findall(r"^\| (`[A-Z].*?) \| .*? \| (.*) \|$", without_links, re.M)
+    return {name: meaning for names, meaning in rows for name in re.findall(r"`(\w+)`", names)}
 
 
 def codes(language: str) -> str:

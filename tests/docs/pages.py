@@ -33,10 +33,10 @@ class Block:
         return [command for command in joined if not command.startswith("#")]
 
     def __str__(self) -> str:
-        return f"{name(self.page)}:{self.line}"
+        return f"{named(self.page)}:{self.line}"
 
 
-def name(page: Path) -> str:
+def named(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from receiver import cli
-from tests.docs.pages import PAGES, ROOT, Block, blocks, inline, name, of_receiver
+from tests.docs.pages import PAGES, ROOT, Block, blocks, inline, named, of_receiver
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
@@ -17,7 +17,7 @@ def test_there_are_commands_on_the_pages() -> None:
     assert len([block for block in BLOCKS if block.why_not is None]) > 40
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+@pytest.mark.parametrize("path", PAGES, ids=named)
 def test_every_command_and_option_is_there(path: Path) -> None:
     wrong = []
     for block in blocks(path):
@@ -51,7 +51,7 @@ def test_every_task_of_make_is_there() -> None:
         lines = [line for block in blocks(page) for line in block.text.splitlines()]
         told = [re.match(r"make ([a-z -]+)", line) for line in lines]
         told += [re.match(r"make ([a-z -]+)", line) for line in re.findall(r"`([^`\n]+)`", page.read_text())]
-        assert {task for found in told if found for task in found[1].split()} <= tasks, name(page)
+        assert {task for found in told if found for task in found[1].split()} <= tasks, named(page)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.why_not], ids=str)

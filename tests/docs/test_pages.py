@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, blocks, name, of_receiver
+from tests.docs.pages import PAGES, blocks, named, of_receiver
 from tests.docs.place import Place
 
 pytestmark = [pytest.mark.docs, pytest.mark.timeout(300)]
@@ -44,7 +44,7 @@ def place(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Place]:
         yield place
 
 
-@pytest.mark.parametrize("path", GUIDES, ids=name)
+@pytest.mark.parametrize("path", GUIDES, ids=named)
 def test_what_a_page_says_can_be_typed(path: Path, place: Place) -> None:
     type_all([path], place)
 
@@ -62,7 +62,7 @@ def type_all(paths: list[Path], place: Place) -> None:
             place.damage()
             ended += place.type(commands[damaged:])
         wrong = [each for each in ended if each.status and not tells_of(each.command, each.status)]
-        assert wrong == [], name(path)
+        assert wrong == [], named(path)
 
 
 def tells_of(command: str, status: int) -> bool:
@@ -71,7 +71,7 @@ def tells_of(command: str, status: int) -> bool:
     return re.search(rf"(?:status|状态)\D{{0,6}}{status}\b", comment) is not None
 
 
-@pytest.mark.parametrize(("path", "twin"), TWINS.items(), ids=lambda path: name(path))
+@pytest.mark.parametrize(("path", "twin"), TWINS.items(), ids=lambda path: named(path))
 def test_pages_in_two_languages_have_the_same_commands(path: Path, twin: Path) -> None:
     assert shapes(path) == shapes(twin)
 

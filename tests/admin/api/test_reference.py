@@ -5,7 +5,6 @@ import re
 import shlex
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -19,6 +18,7 @@ from receiver.server import LONGEST_LINE
 from tests.admin.api.every_route import document
 from tests.admin.client import Answer
 from tests.admin.conftest import Admin
+from tests.docs.pages import PAGES, ROOT, named
 
 OPERATIONS = [
     (operation["operationId"], method.upper(), path, operation)
@@ -102,12 +102,11 @@ def test_its_calls_work_as_they_stand(name: str, html: str, admin: Admin) -> Non
         assert answer.json["type"] == "/api/problems/not-found"
 
 
-ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/api.md").read_text()
 CALLS = {
-    f"{name} {number}": call
-    for name in ("docs/api.md", "README.md", "README.zh-CN.md")
-    for number, call in enumerate(re.findall(r"^curl .*(?:\n  .*)*", (ROOT / name).read_text(), re.MULTILINE), 1)
+    f"{named(page)} {number}": call
+    for page in PAGES
+    for number, call in enumerate(re.findall(r"^curl .*(?:\n  .*)*", page.read_text(), re.MULTILINE), 1)
     if "/api/" in call or "$API" in call
 }
 
