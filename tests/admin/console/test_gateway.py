@@ -60,9 +60,10 @@ def test_how_pulling_and_sending_go_is_told(admin: Admin, log_in: LogIn) -> None
         lease = leases.claim(name, leases.look(name), 60)
         assert lease is not None
         lease.finish(3600, error=f"Refusal: 6013 of {name}")
-    counting = leases.claim("counts", leases.look("counts"), 60)
-    assert counting is not None
-    counting.finish(3600)
+    for name in ("counts", "ledger"):
+        lease = leases.claim(name, leases.look(name), 60)
+        assert lease is not None
+        lease.finish(3600)
     page = viewer.get("/gateway").words
     assert "Sending does not get on Refusal: 6013 of send The next try is at" in page
     assert "Pulling replies does not get on Refusal: 6013 of poll" in page
