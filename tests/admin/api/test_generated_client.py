@@ -96,7 +96,7 @@ def test_it_opts_a_phone_out_asks_and_lifts(load: Load, client: Any) -> None:
     )
     assert (added.status_code, added.parsed.phone) == (201, "+8613900007701")
     asked = models.Asked(phones=["13900007701", "+86 139-0000-7702", "12"])
-    answer = load("api.opt_outs.check_phones").sync(client=client, body=asked)
+    answer = load("api.checks.check_phones").sync(client=client, body=asked)
     assert [each.identity for each in answer.blocked] == ["+8613900007701"]
     assert [each.identity for each in answer.allowed] == ["+8613900007702"]
     assert answer.invalid == ["12"]
