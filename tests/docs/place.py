@@ -4,6 +4,7 @@
 all already (tests/processes.py), with the shell's own folder, settings and streams: a hundred commands take seconds.
 """
 
+import ast
 import contextlib
 import json
 import os
@@ -28,11 +29,12 @@ from tests.serving import free_port
 _READY_WITHIN = 30.0
 _TYPED = f"""\
 #!{sys.executable} -IS
-import array, json, os, socket, sys
-there = socket.socket(socket.AF_UNIX)
+import _socket, os, sys  # socket itself would take longer to import than all the rest
+there = _socket.socket(_socket.AF_UNIX)
 there.connect(os.environ["TYPED_AT"])
-said = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
-socket.send_fds(there, [said], [0, 1, 2])
+said = repr((sys.argv[1:], os.getcwd(), dict(os.environ)))
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+there.sendmsg([said.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 sys.exit(int(there.recv(16)))
 """
 # What may be typed here: the rest could change the machine that the tests run on.
@@ -172,7 +174,7 @@ class Place:
     def _run(self, typed: socket.socket) -> None:
         with typed:
             said, streams, _, _ = socket.recv_fds(typed, 1 << 20, 3)
-            arguments, cwd, env = json.loads(said)
+            arguments, cwd, env = ast.literal_eval(said.decode())
             stdin, out, err = streams
             with Process("receiver", *arguments, cwd=cwd, env=env, stdin=stdin, stdout=out, stderr=err) as process:
                 for stream in streams:
