@@ -1,5 +1,6 @@
 """An intake whose database fails: everything goes into the spool at once, and into the database when that is back."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -230,7 +231,7 @@ def test_what_one_process_left_another_stores_when_it_starts(
     assert len(rows(flaky, tables.optouts)) == 1
 
 
-@pytest.mark.parametrize("taken", ["deleted", "moved", "folder deleted"])
+@pytest.mark.parametrize("taken", ["deleted", "moved", "cut", "folder deleted"])
 def test_what_was_acknowledged_survives_its_file(intake: Intake, flaky: Flaky, spool: Spool, taken: str) -> None:
     flaky.how = fail
     assert accept_all(intake, ["a", "0000"]) == [Outcome.STORED] * 2
@@ -238,6 +239,8 @@ def test_what_was_acknowledged_survives_its_file(intake: Intake, flaky: Flaky, s
     for path in spool.waiting():
         if taken == "moved":
             path.rename(path.with_suffix(".aside"))
+        elif taken == "cut":
+            os.truncate(path, 0)
         else:
             path.unlink()
     if taken == "folder deleted":

@@ -50,7 +50,7 @@ _MOST_IN_DOUBT = 3
 _WAIT_FOR_OTHERS = timedelta(seconds=0.5)
 
 _FROZEN = "not sent: the process was held up after it had asked the guard"
-_UNKNOWN_STOPS = "not sent: replies wait in this machine's spool, and an unsubscribe may be among them"
+_UNKNOWN_STOPS = "not sent: replies wait or lie damaged in this machine's spool, and an unsubscribe may be among them"
 _INTERRUPTED = "not sent: the process was ended before its call"
 _TOO_LATE = "not sent: its time had come before it could be handed to the gateway, which would have sent it at once"
 

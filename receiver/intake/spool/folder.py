@@ -99,11 +99,11 @@ class Spool:
             segment.close()
 
     def _put_back(self) -> None:
-        """Write again what was acknowledged, where its file or its folder was deleted or moved under us."""
+        """Write again what was acknowledged, where its file was cut, or it or its folder deleted or moved under us."""
         gone = self._segment
         if gone is None or gone.is_in_place():
             return
-        _log.error("%s was deleted or moved while it was written: what it held is written again", gone.path)
+        _log.error("%s was deleted, moved or cut while it was written: what it held is written again", gone.path)
         self._make_folder()
         another = Segment(self.folder)
         try:

@@ -48,12 +48,26 @@ def likely_item_of(line: bytes) -> Spooled:
 def _item(said: bytes) -> Spooled:
     try:
         told = json.loads(said)
+        _check_texts(told)
         common = UUID(told["id"]), datetime.fromisoformat(told["received_at"]).astimezone(UTC)
         if "reply" in told:
             return Reply(*common, Origin(told["origin"]), told["peer"], _delivery(told["reply"]))
         return Quarantined(*common, told["peer"], _undeliverable(told["quarantined"]))
-    except (ValueError, KeyError, TypeError) as wrong:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as wrong:
         raise Corrupt("it makes no sense") from wrong
+
+
+def _check_texts(told: Any) -> None:
+    """Raise ValueError where a word is none that could be stored."""
+    if isinstance(told, dict):
+        for name, value in told.items():
+            if isinstance(value, dict):
+                _check_texts(value)
+            elif name in ("charset_certain",):
+                if not isinstance(value, bool):
+                    raise ValueError(name)
+            elif value is not None:
+                value.encode()  # a number has none, and half a surrogate pair no bytes
 
 
 def is_stop(item: Spooled) -> bool:

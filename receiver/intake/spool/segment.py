@@ -46,6 +46,7 @@ class Segment:
                 path.unlink(missing_ok=True)
             raise
         self.size = len(HEAD)
+        self._said = bytearray()
 
     def append(self, items: Iterable[Spooled]) -> None:
         """Have ``items`` on disk when this returns. After an error nothing more may be appended."""
@@ -60,17 +61,22 @@ class Segment:
                 os.ftruncate(self._file, self.size)
             raise
         self.size += len(said)
+        self._said += said
 
     def is_in_place(self) -> bool:
-        """Whether it is where whoever empties it looks: a deleted file takes what is appended, and keeps none of it."""
+        """Whether it is whole, where whoever empties it looks.
+
+        A deleted file takes what is appended and keeps none of it; one that somebody has cut has lost what it had.
+        """
         try:
-            return os.path.samestat(os.stat(self.path), os.fstat(self._file))
+            found = os.stat(self.path)
+            return os.path.samestat(found, os.fstat(self._file)) and found.st_size >= self.size
         except (FileNotFoundError, NotADirectoryError):
             return False
 
     def items(self) -> list[Spooled]:
-        """All that was appended, though the file has no name any more."""
-        return content_in(os.pread(self._file, self.size, 0)).items
+        """All that was appended, whatever became of the file."""
+        return content_in(HEAD + bytes(self._said)).items
 
     def close(self) -> None:
         """Leave it to whoever empties it."""
@@ -102,17 +108,34 @@ def content_in(written: bytes) -> Content:
     if head + END != HEAD:
         body = written  # the file's beginning is damaged, and its lines may be whole all the same
     found = Content()
+    if not written:
+        found.damaged.append(b"")  # a file has its head from its first moment
     *others, last = body.split(BEGIN)
     for piece in others:
         line, _, rest = piece.partition(END)
-        found.damaged += [each for each in (_taken(found, line), rest) if each]
-    line, end, found.torn = last.partition(END)
-    damaged = _taken(found, line)
-    if damaged and end:
-        found.damaged.append(damaged)
-    elif damaged:
-        found.torn = damaged
+        found.damaged += [each for each in (_taken(found, line), _without_begin(found, rest)) if each]
+    line, end, rest = last.partition(END)
+    if end:
+        found.damaged += [each for each in (_taken(found, line), _without_begin(found, rest)) if each]
+    elif _taken(found, line) and _taken(found, line[:-1]):  # its end alone may be missing, or another
+        if _begins_a_line(line):
+            found.torn = line
+        else:
+            found.damaged.append(line)
     return found
+
+
+def _without_begin(found: Content, rest: bytes) -> bytes:
+    """Add the line that stands behind another's end, its own begin damaged; all of it where it can't be read.
+
+    It is nothing torn, which would begin as a line does.
+    """
+    return rest if _taken(found, rest[1:].removesuffix(END)) else b""
+
+
+def _begins_a_line(piece: bytes) -> bool:
+    """Whether it can be the beginning of what we write, broken off: else it was whole once, and may say stop."""
+    return piece.isascii() and piece.decode("ascii").isprintable()
 
 
 def _taken(found: Content, line: bytes) -> bytes:

@@ -1,15 +1,18 @@
 """A line of the spool reads back as what was written, and as nothing else."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.intake.spool.line import BEGIN, END, Corrupt, item_of, line_of
+from receiver.intake.spool.line import BEGIN, END, Corrupt, item_of, likely_item_of, line_of
 from receiver.intake.spool.segment import HEAD, content_in
 from receiver.vocabulary import Charset, Delivery, Kind, Origin, Quarantined, Reason, Reply, Undeliverable, new_id
+from tests.intake.replies import reply
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 TIMES = st.integers(0, 2**47).map(lambda microseconds: datetime.fromtimestamp(microseconds / 1_000_000, UTC))
@@ -65,6 +68,46 @@ def test_whatever_is_cut_off_or_damaged_takes_at_most_its_neighbour_with_it(
     assert len(found.items) >= len(items) - 2
     assert all(item in items for item in found.items)
     assert found.damaged or found.torn or len(found.items) == len(items)
+
+
+@pytest.mark.parametrize("byte", [b"\x00", b"\x0b", b"x", BEGIN, END])
+@pytest.mark.parametrize("place", [0, -1], ids=["begin", "end"])
+def test_a_last_line_whose_begin_or_end_is_damaged_is_read(place: int, byte: bytes) -> None:
+    first, last = reply("a"), reply("0000")
+    line = bytearray(line_of(last))
+    line[place] = byte[0]
+    found = content_in(HEAD + line_of(first) + bytes(line))
+    assert found.items == [first, last]
+    assert not found.damaged
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"", bytes(400), HEAD + line_of(reply("a")) + bytes(9), HEAD + line_of(reply("0000"))[:-30] + bytes(30)],
+    ids=["empty", "zeros", "zeros behind", "zeros at the end"],
+)
+def test_what_no_process_leaves_that_ends_amid_a_write_is_damaged(written: bytes) -> None:
+    found = content_in(written)
+    assert found.damaged
+    assert not found.torn
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"id": 5}, {"reply": None}, {"received_at": "0001-01-01T00:00:00+14:00"}, {"reply": {"src": 12345}},
+        {"reply": {"text": "\ud83d"}}, {"peer": "\ud83d"}, {"reply": {"charset_certain": 1}}, {"reply": {"more": "x"}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_could_not_be_stored_is_no_item(said: dict[str, Any]) -> None:
+    _, _, plain = line_of(reply("a"))[1:-1].partition(b" ")
+    told = json.loads(plain)
+    for name, value in said.items():
+        told[name] = {**told["reply"], **value} if isinstance(value, dict) else value
+    for written in (json.dumps(told).encode(), b"[" * 100_000):
+        with pytest.raises(Corrupt):
+            likely_item_of(b"x " + written)
 
 
 def test_ids_and_times_are_what_they_were() -> None:
