@@ -1,6 +1,7 @@
 """The units for systemd: it takes them as they are, they are shut in, and a restart drops no connection."""
 
 import ctypes
+import json
 import os
 import socket
 import subprocess
@@ -56,6 +57,23 @@ def test_they_may_touch_little(units: Path, service: str) -> None:
 def deny_write_execute() -> None:
     """MemoryDenyWriteExecute, as kernels have it since 6.3: older ones refuse, and nothing is denied."""
     ctypes.CDLL(None).prctl(_PR_SET_MDWE, 1, 0, 0, 0)
+
+
+def test_commands_have_the_settings_of_the_services(tmp_path: Path) -> None:
+    said = (UNITS.parent / "bin/receiver").read_text()
+    for there, here in (
+        ("/etc/receiver &&", f"{tmp_path} &&"),
+        ("runuser --user receiver -- /opt/receiver/bin/receiver", str(Path(sys.executable).with_name("receiver"))),
+    ):
+        assert there in said
+        said = said.replace(there, here)
+    (tmp_path / "receiver.env").write_text("RECEIVER_DATA_DIR=/var/lib/receiver\n")
+    (tmp_path / ".env").symlink_to("receiver.env")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RECEIVER_")}
+    command = ["sh", "-c", said, "receiver", "config", "--format", "json"]
+    told = subprocess.run(command, cwd="/", env=clean, capture_output=True, text=True, check=True).stdout
+    (folder,) = (row for row in map(json.loads, told.splitlines()) if row["name"] == "RECEIVER_DATA_DIR")
+    assert folder["value"] == "/var/lib/receiver"
 
 
 @contextmanager
