@@ -77,7 +77,8 @@ class TaskRunner:
                 self._untold[1]()
                 self._untold = None
             lease, rest = self._turn()
-            self._outage.ended()
+            if lease is not None:  # that was written: a database that is locked can be looked at all the same
+                self._outage.ended()
         except StoreError as failure:
             self._outage.began(failure)
             return OUTAGE_RETRY
