@@ -230,6 +230,19 @@ def test_while_the_database_is_down_tasks_wait_and_say_so_once(
     assert standing(store).detail == "well"
 
 
+def test_a_database_that_can_be_looked_at_and_not_written_is_not_back(
+    new_runner: NewRunner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    resting, _ = new_runner(lambda _lease, _wait: Ran(100_000, "well"), steps=2)
+    resting.run()
+    resting._outage.began(Unavailable("OperationalError: database is locked"))
+    with down(monkeypatch, "writing"):
+        resting.run()
+    assert "the database can't be used" in caplog.text
+    assert "the database is back" not in caplog.text
+
+
 def test_how_a_run_went_is_told_when_the_database_is_back(
     new_runner: NewRunner, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
