@@ -234,12 +234,12 @@ def test_a_database_that_can_be_looked_at_and_not_written_is_not_back(
     new_runner: NewRunner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    resting, _ = new_runner(lambda _lease, _wait: Ran(100_000, "well"), steps=2)
-    resting.run()
-    resting._outage.began(Unavailable("OperationalError: database is locked"))
+    another, _ = new_runner(well)
+    another._turn()
+    looking, _ = new_runner(well)
+    looking._outage.began(Unavailable("OperationalError: database is locked"))
     with down(monkeypatch, "writing"):
-        for _ in range(3):
-            resting.run()
+        looking.run()
     assert "the database can't be used" in caplog.text
     assert "the database is back" not in caplog.text
 
