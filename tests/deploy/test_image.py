@@ -26,7 +26,7 @@ from tests.serving import free_port
 pytestmark = pytest.mark.image
 
 ROOT = Path(__file__).parents[2]
-BASE = "docker.io/library/debian:bookworm-slim"
+BASE = "localhost/debian:bookworm-slim"
 NOBODY = 10001
 COMMIT = "0123456789ab"
 # What the installation of packages needs where all leaves through a proxy with certificates of its own.
